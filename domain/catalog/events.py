@@ -1,0 +1,157 @@
+"""Events of the catalog topic. Streams are named ``<tenant>/<kind>/<id>``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, Field
+
+from domain.catalog.terms import EntitlementKind, Grant, Terms
+from domain.event import Event, FirstEvent
+
+if TYPE_CHECKING:
+    from domain.catalog.aggregates import ApiKey, Bundle, Clock, Entitlement, Price, Storefront, Tenant
+
+Permission = Literal["read", "write", "backdate"]
+RetrySchedule = tuple[Annotated[int, Field(ge=60, le=366 * 86_400, strict=True)], ...]
+
+
+class TenantCreated(FirstEvent):
+    TOPIC: ClassVar[str] = "tenant.created.v1"
+    tenant: str
+    name: str
+
+    def apply(self, aggregate: Tenant) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.name = self.name
+
+
+class StorefrontCreated(FirstEvent):
+    """``retry_after_s``: the waits after each failed charge, copied into every payment that it is asked for."""
+
+    TOPIC: ClassVar[str] = "storefront.created.v1"
+    tenant: str
+    storefront: str
+    name: str
+    timezone: str
+    payment_provider: str
+    retry_after_s: RetrySchedule
+
+    def apply(self, aggregate: Storefront) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.storefront = self.storefront
+        aggregate.name = self.name
+        aggregate.timezone = self.timezone
+        aggregate.payment_provider = self.payment_provider
+        aggregate.retry_after_s = self.retry_after_s
+
+
+class StorefrontChanged(Event):
+    TOPIC: ClassVar[str] = "storefront.changed.v1"
+    name: str
+    timezone: str
+    payment_provider: str
+    retry_after_s: RetrySchedule
+
+    def apply(self, aggregate: Storefront) -> None:
+        aggregate.name = self.name
+        aggregate.timezone = self.timezone
+        aggregate.payment_provider = self.payment_provider
+        aggregate.retry_after_s = self.retry_after_s
+
+
+class EntitlementDefined(FirstEvent):
+    TOPIC: ClassVar[str] = "entitlement.defined.v1"
+    tenant: str
+    entitlement: str
+    kind: EntitlementKind
+    name: str
+
+    def apply(self, aggregate: Entitlement) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.entitlement = self.entitlement
+        aggregate.kind = self.kind
+        aggregate.name = self.name
+
+
+class BundleDefined(FirstEvent):
+    TOPIC: ClassVar[str] = "bundle.defined.v1"
+    tenant: str
+    bundle: str
+    storefront: str
+    name: str
+    grants: tuple[Grant, ...]
+
+    def apply(self, aggregate: Bundle) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.bundle = self.bundle
+        aggregate.storefront = self.storefront
+        aggregate.name = self.name
+        aggregate.grants = self.grants
+
+
+class PricePublished(FirstEvent):
+    """One version of a price, a stream of its own (``<tenant>/price/<id>@<version>``); its terms are copied whole into each sale."""
+
+    TOPIC: ClassVar[str] = "price.published.v1"
+    tenant: str
+    price: str
+    storefront: str
+    terms: Terms
+
+    def apply(self, aggregate: Price) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.price = self.price
+        aggregate.storefront = self.storefront
+        aggregate.terms = self.terms
+
+
+class ApiKeyIssued(FirstEvent):
+    """``secret_hash`` is the SHA-256 of the key's text, as hex; the key itself is nowhere."""
+
+    TOPIC: ClassVar[str] = "api_key.issued.v1"
+    tenant: str
+    api_key: str
+    name: str
+    permissions: tuple[Permission, ...]
+    secret_hash: str
+
+    def apply(self, aggregate: ApiKey) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.api_key = self.api_key
+        aggregate.name = self.name
+        aggregate.permissions = self.permissions
+        aggregate.secret_hash = self.secret_hash
+        aggregate.revoked_at = None
+
+
+class ApiKeyRevoked(Event):
+    TOPIC: ClassVar[str] = "api_key.revoked.v1"
+    revoked_at: AwareDatetime
+
+    def apply(self, aggregate: ApiKey) -> None:
+        aggregate.revoked_at = self.revoked_at
+
+
+class ClockCreated(FirstEvent):
+    """A test clock stands at ``now``; it moves only when it is advanced."""
+
+    TOPIC: ClassVar[str] = "clock.created.v1"
+    tenant: str
+    clock: str
+    name: str
+    now: AwareDatetime
+
+    def apply(self, aggregate: Clock) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.clock = self.clock
+        aggregate.name = self.name
+        aggregate.now = self.now
+
+
+class ClockAdvanced(Event):
+    TOPIC: ClassVar[str] = "clock.advanced.v1"
+    now: AwareDatetime
+
+    def apply(self, aggregate: Clock) -> None:
+        aggregate.now = self.now

@@ -1,0 +1,94 @@
+"""The closed list of event classes and aggregates; every stored name resolves through it.
+
+An old version of an event stays readable: ``UPCASTERS`` maps its name to the next version's and says how its payload becomes that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from eventsourcing.utils import register_topic
+
+from domain.catalog import aggregates as catalog
+from domain.catalog import events as catalog_events
+from domain.customer import events as customer_events
+from domain.customer.aggregate import Customer
+from domain.event import Aggregate, Event
+from domain.invoice import events as invoice_events
+from domain.invoice.aggregate import Invoice
+from domain.payment import events as payment_events
+from domain.payment.aggregate import Payment
+from domain.subscription import events as subscription_events
+from domain.subscription.aggregate import Subscription
+
+CATALOG_EVENTS: tuple[type[Event], ...] = (
+    catalog_events.TenantCreated,
+    catalog_events.StorefrontCreated,
+    catalog_events.StorefrontChanged,
+    catalog_events.EntitlementDefined,
+    catalog_events.BundleDefined,
+    catalog_events.PricePublished,
+    catalog_events.ApiKeyIssued,
+    catalog_events.ApiKeyRevoked,
+    catalog_events.ClockCreated,
+    catalog_events.ClockAdvanced,
+)
+LEDGER_EVENTS: tuple[type[Event], ...] = (
+    customer_events.CustomerRegistered,
+    customer_events.CustomerChanged,
+    customer_events.CustomerPaymentMethodSet,
+    subscription_events.SubscriptionStarted,
+    subscription_events.SubscriptionActivated,
+    subscription_events.SubscriptionPeriodBilled,
+    subscription_events.SubscriptionGraceEntered,
+    subscription_events.SubscriptionSuspended,
+    subscription_events.SubscriptionReinstated,
+    subscription_events.SubscriptionCancellationScheduled,
+    subscription_events.SubscriptionCancelled,
+    subscription_events.SubscriptionExpired,
+    invoice_events.InvoiceIssued,
+    invoice_events.InvoicePaymentApplied,
+    payment_events.PaymentRequested,
+    payment_events.PaymentAttemptStarted,
+    payment_events.PaymentCaptured,
+    payment_events.PaymentAttemptFailed,
+    payment_events.PaymentAttemptUnknown,
+    payment_events.PaymentAbandoned,
+    payment_events.PaymentRecorded,
+)
+EVENTS: dict[str, type[Event]] = {cls.TOPIC: cls for cls in (*CATALOG_EVENTS, *LEDGER_EVENTS)}
+AGGREGATES: tuple[type[Aggregate], ...] = (
+    Customer, Subscription, Invoice, Payment,
+    catalog.Tenant, catalog.Storefront, catalog.Entitlement, catalog.Bundle, catalog.Price, catalog.ApiKey, catalog.Clock,
+)  # fmt: skip
+
+# A stored name that is no longer written → the next one, and how its payload becomes that.
+UPCASTERS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+
+_NAMED: tuple[type[Aggregate] | type[Event], ...] = (*AGGREGATES, *EVENTS.values())
+for _class in _NAMED:
+    register_topic(_class.TOPIC, _class)
+
+
+class UnknownEvent(ValueError):
+    """A stored name that this version of the program does not know."""
+
+
+def encode(event: Event) -> bytes:
+    """The event's stored JSON: all but the stream's id and version, which stand beside it."""
+    return orjson.dumps(event.model_dump(mode="json", exclude={"originator_id", "originator_version"}))
+
+
+def decode(stream: str, version: int, name: str, value: bytes) -> Event:
+    """A stored event as its present class; raises UnknownEvent, or ValueError where the value does not fit the class."""
+    payload = orjson.loads(value)
+    while name in UPCASTERS:
+        name, upcast = UPCASTERS[name]
+        payload = upcast(payload)
+    try:
+        event_class = EVENTS[name]
+    except KeyError:
+        raise UnknownEvent(f"no event is named {name!r}") from None
+    return event_class(originator_id=stream, originator_version=version, **payload)
