@@ -1,0 +1,1 @@
+"""What is sold: the catalog's commands, and the view of it that decisions use."""

@@ -1,0 +1,161 @@
+"""What the write side needs of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from commands.catalog.view import CatalogView
+from commands.command import Command
+from domain.catalog.aggregates import Clock
+from domain.event import Aggregate
+from domain.money import Money
+from domain.payment.aggregate import Payment
+
+Timers = tuple[tuple[str, datetime], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A command that appended: its fingerprint, the stream it answered with, that stream's version then, and where it ended."""
+
+    fingerprint: str
+    stream: str
+    version: int
+    sequence: int
+    event_hash: str
+
+
+class Streams(Protocol):
+    """The committed past of one partition. ``key`` is ``tenant/customer``, or the tenant in the catalog."""
+
+    def load(self, stream: str, version: int | None = None) -> Aggregate | None:
+        """The aggregate (as of a version), or None."""
+        ...
+
+    def remembered(self, key: str, command_id: str) -> Remembered | None: ...
+
+    def open_streams(self, key: str) -> Mapping[str, str]:
+        """The customer's open invoices and payments, each with its parent (its subscription, its invoice)."""
+        ...
+
+    def count(self, key: str, prefix: str) -> int:
+        """How many streams of a kind the customer has."""
+        ...
+
+    def timers(self, key: str) -> Mapping[str, Timers]:
+        """The customer's timers, by stream."""
+        ...
+
+
+class Vault(Protocol):
+    """Seals personal data under a data key of its own for each customer."""
+
+    def new_key(self) -> bytes:
+        """A fresh data key, wrapped by the master key."""
+        ...
+
+    def wrapped_key(self, key: str) -> bytes | None:
+        """The wrapped data key of ``tenant/customer``, if it has one."""
+        ...
+
+    def seal(self, wrapped: bytes, stream: str, field: str, clear: Mapping[str, str]) -> str:
+        """Sealed text, bound to the stream and the field."""
+        ...
+
+    def unseal(self, wrapped: bytes | None, stream: str, field: str, sealed: str) -> dict[str, str] | None:
+        """The clear values, or None where the key is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The provider has the money."""
+
+    reference: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Finally refused, with the provider's code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No final outcome is known."""
+
+
+ChargeOutcome = Captured | Declined | Unknown
+
+
+class Gateway(Protocol):
+    """A payment provider."""
+
+    async def charge(self, *, key: str, token: str, account: str, amount: Money) -> ChargeOutcome:
+        """Charge once for each idempotency key: the same key again gives the first call's final outcome.
+
+        ``account`` is the customer's id, for the provider's own book. Never raises for a provider's failure: that is Unknown.
+        """
+        ...
+
+
+class Unavailable(Exception):
+    """Not now, and nothing is known to have been done: send the same request again after ``retry_after_s``.
+
+    ``code``: ``overloaded`` (the queue is full), ``partition_not_served``, ``outcome_unknown`` (it may have been done: the same key
+    will tell), ``catalog_behind``, ``shutting_down``, ``log_unavailable``.
+    """
+
+    def __init__(self, code: str, detail: str, retry_after_s: int = 1) -> None:
+        self.code = code
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        super().__init__(f"{code}: {detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A committed command: the aggregate as of its own events, and where they stand. ``position`` is ``7@48122`` or ``catalog@9``."""
+
+    target: Aggregate
+    stream: str
+    version: int
+    position: str
+    event_hash: str
+    replayed: bool
+
+
+class Ledger(Protocol):
+    """The write side as the API sees it. Every method may raise Unavailable."""
+
+    @property
+    def catalog(self) -> CatalogView: ...
+
+    async def submit(self, command: Command) -> Answer:
+        """Do it, once for each command id; raises a Refusal. Once this is called the command goes on whatever becomes of the caller."""
+        ...
+
+    async def customer_of(self, tenant: str, id: str) -> str:
+        """The customer that a subscription, invoice or payment of this tenant belongs to; raises NotFound."""
+        ...
+
+    async def settled(self, payment: Payment, timeout_s: float) -> tuple[Payment, str]:
+        """The payment once its running attempt has an outcome, or as it is after ``timeout_s``, and a position that shows it."""
+        ...
+
+    async def advance(self, clock: Clock) -> list[str]:
+        """Do everything due before the clock's time for the customers who live on it; gives the position of every partition."""
+        ...
+
+    async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
+        """Wait until the catalog has been read to a position."""
+        ...
+
+    def unready(self) -> list[str]:
+        """Why this node cannot take commands, a line each; empty: it can."""
+        ...

@@ -1,0 +1,1 @@
+"""Commands about subscriptions, one a file."""

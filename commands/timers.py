@@ -1,0 +1,43 @@
+"""What fires when a timer falls due, as a table, and the order of one instant.
+
+A timer is a pure function of its aggregate; it fires as an ordinary command with the id ``timer:<stream>/<kind>/<due>``. The kind
+``check`` is not a command: the same payment attempt is sent again, and its outcome is the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from commands.command import Command
+from commands.payment.retry import retry
+from commands.subscription.bill import bill
+from commands.subscription.end import cancel_as_scheduled, expire
+from commands.subscription.end_trial import end_trial
+from commands.unit import Unit
+from domain.event import Aggregate
+
+CHECK = "check"
+
+TIMERS: dict[str, Callable[[Unit, str], Aggregate]] = {
+    "retry": retry,
+    "cancel": cancel_as_scheduled,
+    "expire": expire,
+    "trial_end": end_trial,
+    "bill": bill,
+}
+# At one instant: payments first, then the end, then the trial's end, then the bill.
+RANK = {CHECK: 0, "retry": 1, "cancel": 2, "expire": 3, "trial_end": 4, "bill": 5}
+
+
+def timer_command(tenant: str, customer: str, stream: str, kind: str, due: datetime) -> Command:
+    """The command that a due timer sends; ``due`` is its business time for a customer on a test clock."""
+    fire = TIMERS[kind]
+    return Command(
+        tenant=tenant,
+        customer=customer,
+        id=f"timer:{stream}/{kind}/{due.astimezone(UTC).isoformat()}",
+        handler=lambda unit: fire(unit, stream),
+        actor="timer",
+        at=due,
+    )

@@ -1,0 +1,132 @@
+"""What one command works on: the aggregates it loads and changes, with their events in the order in which they were decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar, cast
+
+from eventsourcing.domain import CanMutateAggregate
+
+from commands.catalog.view import CatalogView
+from commands.command import Command
+from commands.ports import Streams, Timers, Vault
+from domain.errors import NotFound, WrongState
+from domain.event import Aggregate, Event
+from domain.ids import IdSequence
+from domain.invoice.aggregate import Invoice
+from domain.payment.aggregate import Payment
+
+Loaded = TypeVar("Loaded", bound=Aggregate)
+
+
+@dataclass(slots=True)
+class Account:
+    """A customer as the shard holds it: what is loaded, and what of it is not in the index yet.
+
+    ``open`` maps the open invoices and payments to their parents; ``unsettled`` counts the decisions that wait for their commit.
+    """
+
+    aggregates: dict[str, Aggregate] = field(default_factory=dict)
+    open: dict[str, str] = field(default_factory=dict)
+    timers: dict[str, Timers] = field(default_factory=dict)
+    invoices: int = 0
+    data_key: bytes | None = None
+    unsettled: int = 0
+
+
+class Unit:
+    """One command's view of its customer (or of one tenant's catalog). Changes copies: nothing is seen by others until it is kept."""
+
+    def __init__(
+        self, command: Command, now: datetime, account: Account, streams: Streams, catalog: CatalogView, vault: Vault, secret: bytes
+    ) -> None:
+        self.now = now
+        self.tenant = command.tenant
+        self.customer_id = command.customer
+        self.command_id = command.id
+        self.may_backdate = command.may_backdate
+        self.catalog = catalog
+        self.touched: dict[str, Aggregate] = {}
+        self.data_keys: dict[str, bytes] = {}
+        self.storefront = ""
+        self._key = command.key
+        self._account = account
+        self._streams = streams
+        self._vault = vault
+        self._journal: list[CanMutateAggregate[str]] = []
+        self._added: list[Aggregate] = []
+        self.secret = secret
+        self._ids = IdSequence(secret, command.tenant, command.customer, command.id) if command.customer else None
+
+    def new_id(self, prefix: str) -> str:
+        """The command's next id with this prefix."""
+        assert self._ids is not None, "the catalog's items are named by their makers"
+        return self._ids.new(prefix)
+
+    def find(self, cls: type[Loaded], stream: str) -> Loaded | None:
+        """The aggregate, to be changed or not, or None where the stream is not there or of another kind or tenant."""
+        aggregate = self.touched.get(stream)
+        if aggregate is None:
+            known = self._account.aggregates.get(stream)
+            if known is None:
+                known = self._streams.load(stream)
+                if known is None:
+                    return None
+                self._account.aggregates[stream] = known
+            aggregate = copy(known)
+            aggregate.journal_into(self._journal)
+            self.touched[stream] = aggregate
+        if not isinstance(aggregate, cls) or getattr(aggregate, "tenant", None) != self.tenant:
+            return None
+        self.storefront = self.storefront or getattr(aggregate, "storefront", "")
+        return aggregate
+
+    def get(self, cls: type[Loaded], stream: str) -> Loaded:
+        """The aggregate; raises NotFound."""
+        found = self.find(cls, stream)
+        if found is None:
+            raise NotFound(cls.TOPIC, stream.rpartition("/")[2])
+        return found
+
+    def add(self, aggregate: Aggregate, name: str = "") -> None:
+        """Take a new aggregate in; raises WrongState where its stream exists."""
+        if self.find(type(aggregate), aggregate.id) is not None:
+            kind = aggregate.TOPIC.replace("_", " ")
+            raise WrongState(f"{aggregate.TOPIC}_exists", f"There is a {kind} {name or aggregate.id.rpartition('/')[2]!r} already.")
+        aggregate.journal_into(self._journal)
+        self.touched[aggregate.id] = aggregate
+        self._added.append(aggregate)
+        self.storefront = self.storefront or getattr(aggregate, "storefront", "")
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What was decided so far."""
+        return cast(tuple[Event, ...], tuple(self._journal))
+
+    def next_invoice_ordinal(self) -> int:
+        """The number, from 1, of the customer's next invoice."""
+        return self._account.invoices + 1 + sum(isinstance(aggregate, Invoice) for aggregate in self._added)
+
+    def open_invoices(self, subscription: str) -> list[Invoice]:
+        """The subscription's invoices with something still to pay, oldest first."""
+        stored = (stream for stream, parent in self._account.open.items() if parent == subscription)
+        known = {stream: self.get(Invoice, stream) for stream in stored}
+        new = {a.id: a for a in self.touched.values() if isinstance(a, Invoice) and a.subscription == subscription}
+        return sorted((invoice for invoice in {**known, **new}.values() if not invoice.paid), key=lambda invoice: invoice.ordinal)
+
+    def open_payments(self, invoice: str) -> list[Payment]:
+        """The invoice's payments that may still come to something."""
+        stored = (stream for stream, parent in self._account.open.items() if parent == invoice)
+        known = {stream: self.get(Payment, stream) for stream in stored}
+        new = {a.id: a for a in self.touched.values() if isinstance(a, Payment) and a.invoice == invoice}
+        return [payment for payment in {**known, **new}.values() if payment.open]
+
+    def seal(self, stream: str, field: str, clear: Mapping[str, str]) -> str:
+        """Seal personal data under the customer's data key, which is made here where there is none."""
+        wrapped = self.data_keys.get(self._key) or self._account.data_key or self._vault.wrapped_key(self._key)
+        if wrapped is None:
+            wrapped = self.data_keys[self._key] = self._vault.new_key()
+        return self._vault.seal(wrapped, stream, field, clear)
