@@ -1,0 +1,51 @@
+"""From the window thread onto the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from infra.eventlog.index import Index
+from infra.eventlog.listener import Committed
+from infra.eventlog.reader import ReaderState
+
+if TYPE_CHECKING:
+    from infra.node.node import Node
+
+
+class LoopListener:
+    """The window thread's Listener: every report becomes a call of the node on its loop, in the same order."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def _hop(self, callback: Callable[..., None], *arguments: object) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(callback, *arguments)
+
+    def serving(self, partition: str, index: Index, state: ReaderState, epoch: int) -> None:
+        self._hop(self._node.on_serving, partition, index, state, epoch)
+
+    def stopped(self, partitions: frozenset[str], reason: str) -> None:
+        self._hop(self._node.on_stopped, partitions, reason)
+
+    def unknown(self, partitions: frozenset[str], reason: str) -> None:
+        self._hop(self._node.on_unknown, partitions, reason)
+
+    def settled(self, results: Sequence[tuple[object, Committed]]) -> None:
+        self._hop(self._node.on_settled, results)
+
+    def failed(self, epochs: Mapping[str, int], reason: str) -> None:
+        self._hop(self._node.on_failed, epochs, reason)
+
+    def refused(self, token: object, reason: str) -> None:
+        self._hop(self._node.on_refused, token, reason)
+
+    def broken(self, partition: str, error: Exception) -> None:
+        self._hop(self._node.on_broken, partition, error)
+
+    def died(self, error: BaseException) -> None:
+        self._hop(self._node.on_died, error)

@@ -1,0 +1,300 @@
+"""The node: takes commands, has the right shard decide them, and answers when their window has committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from commands.catalog.view import CatalogView
+from commands.command import Command
+from commands.ports import Answer, Unavailable, Vault
+from commands.shard import Decided, Shard
+from domain import ids
+from domain.catalog.aggregates import Clock
+from domain.errors import NotFound, RuleViolated
+from domain.payment.aggregate import Payment
+from domain.registry import decode
+from infra.eventlog.index import Index
+from infra.eventlog.listener import Committed
+from infra.eventlog.log import Log
+from infra.eventlog.reader import ReaderState
+from infra.eventlog.record import CATALOG
+from infra.eventlog.window import WindowThread
+from infra.node.clocks import Clocks
+from infra.node.effects import Effects
+from infra.node.listener import LoopListener
+from infra.node.partition import Served, Ticket, fail
+from infra.node.streams import IndexStreams, derive
+from infra.psp.registry import Gateways
+
+_log = structlog.get_logger(__name__)
+
+ANSWER_LIMIT_S = 15.0
+DRAIN_LIMIT_S = 4.0
+
+
+class Node:
+    """Implements `commands.ports.Ledger`; told by the window thread through `LoopListener`."""
+
+    def __init__(
+        self,
+        log: Log,
+        index_folder: Path,
+        *,
+        vault: Vault,
+        gateways: Gateways,
+        secret: bytes,
+        clock: Callable[[], datetime],
+        waiting_max: int = 2000,
+    ) -> None:
+        self.catalog = CatalogView()
+        self._log = log
+        self._vault = vault
+        self._secret = secret
+        self._clock = clock
+        self._waiting_max = waiting_max
+        self._ledger = tuple(partition for partition in log.partitions if partition != CATALOG)
+        self._partitions: dict[str, Served] = {}
+        self._held: dict[str, list[Ticket]] = {}
+        self._broken: dict[str, str] = {}
+        self._closing = False
+        self._catalog_moved = asyncio.Event()
+        self._resumes: set[asyncio.Task[None]] = set()
+        self._effects = Effects(gateways, self._submit_own)
+        self._clocks = Clocks(self._served_ledger, self._effects)
+        self._listener = LoopListener(self)
+        self._window = WindowThread(log, lambda name: _open_index(log, index_folder, name), derive, self._listener, clock)
+
+    async def start(self) -> None:
+        """Begin to own, and to fire timers."""
+        self._loop = self._listener.loop = asyncio.get_running_loop()
+        self._dead: asyncio.Future[None] = self._loop.create_future()
+        self._ticking = self._loop.create_task(self._clocks.run())
+        self._ticking.add_done_callback(self._ticker_ended)
+        self._window.start()
+
+    async def close(self) -> None:
+        """Take no more, let what waits commit, stop owning."""
+        self._closing = True
+        self._ticking.cancel()
+        for task in self._resumes:
+            task.cancel()
+        await self._effects.close()
+        end = self._loop.time() + DRAIN_LIMIT_S
+        while any(served.unsettled for served in self._partitions.values()) and self._loop.time() < end:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(self._window.close)
+        await asyncio.sleep(0)  # lets the callbacks that the window thread left run
+
+    async def wait_dead(self) -> None:
+        """Returns never, or raises what ended the window thread or the timers."""
+        await self._dead
+
+    # The port of the API
+
+    async def submit(self, command: Command) -> Answer:
+        if self._closing:
+            raise Unavailable("shutting_down", "This node is shutting down.")
+        served = self._home_of(command)
+        if len(served.unsettled) >= self._waiting_max:
+            raise Unavailable("overloaded", "Too many commands are waiting.")
+        if command.customer:
+            served.fire_due(command.key)
+        ticket = served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S)
+        return await self._answer(ticket)
+
+    async def _answer(self, ticket: Ticket) -> Answer:
+        try:
+            return await asyncio.wait_for(asyncio.shield(ticket.future), ANSWER_LIMIT_S)
+        except TimeoutError:
+            raise Unavailable("outcome_unknown", "It may have been done: send it again with the same key.") from None
+
+    async def _submit_own(self, command: Command) -> Answer:
+        """A timer's or an outcome's: never refused for the queue's length."""
+        return await self._answer(self._home_of(command).enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S))
+
+    def _home_of(self, command: Command) -> Served:
+        if not command.customer:
+            return self._served(CATALOG)
+        if CATALOG not in self._partitions:
+            raise Unavailable("catalog_behind", "The catalog has not been read yet.")
+        return self._served(ids.partition_of(command.customer, len(self._ledger)))
+
+    def _served(self, name: str) -> Served:
+        served = self._partitions.get(name)
+        if served is not None:
+            return served
+        if name in self._held:
+            raise Unavailable("outcome_unknown", f"Partition {name} is settling a commit whose outcome is unknown.")
+        raise Unavailable("partition_not_served", f"Partition {name} is not served by this node now.")
+
+    async def customer_of(self, tenant: str, id: str) -> str:
+        kind = {ids.CUSTOMER: "customer", ids.SUBSCRIPTION: "subscription", ids.INVOICE: "invoice", ids.PAYMENT: "payment"}.get(id[:3])
+        if kind is None or not ids.is_id(id, id[:3]):
+            raise NotFound(kind or "resource", id)
+        home = self._served(ids.partition_of(id, len(self._ledger))).shard.home(id)
+        if home is None or not home.startswith(f"{tenant}/"):
+            raise NotFound(kind, id)
+        return home.partition("/")[2]
+
+    async def settled(self, payment: Payment, timeout_s: float) -> tuple[Payment, str]:
+        served = self._served(ids.partition_of(payment.id, len(self._ledger)))
+        running = self._effects.running(payment.id)
+        if running is not None:
+            await asyncio.wait([running], timeout=timeout_s)
+        latest = served.streams.load(payment.id)
+        assert isinstance(latest, Payment)
+        return latest, f"{served.name}@{served.sequence}"
+
+    async def advance(self, clock: Clock) -> list[str]:
+        for name in self._ledger:
+            self._served(name)
+        await self._clocks.advance(clock)
+        return [f"{served.name}@{served.sequence}" for served in self._partitions.values() if served.sequence]
+
+    async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
+        end = self._loop.time() + timeout_s
+        while self.catalog.sequence < sequence:
+            self._catalog_moved.clear()
+            try:
+                await asyncio.wait_for(self._catalog_moved.wait(), end - self._loop.time())
+            except TimeoutError:
+                return False
+        return True
+
+    def unready(self) -> list[str]:
+        missing = [name for name in self._log.partitions if name not in self._partitions and name not in self._broken]
+        reasons = [f"partition {name} cannot be served: {reason}" for name, reason in self._broken.items()]
+        reasons += [f"partition {name} is not served" for name in missing]
+        if self._closing:
+            reasons.append("shutting down")
+        return reasons
+
+    def _served_ledger(self) -> list[Served]:
+        if CATALOG not in self._partitions:
+            return []
+        return [served for name, served in self._partitions.items() if name != CATALOG]
+
+    # What the window thread reports, on the loop
+
+    def on_serving(self, name: str, index: Index, state: ReaderState, epoch: int) -> None:
+        served = Served(
+            name,
+            Shard(IndexStreams(index.queries), self.catalog, self._vault, self._secret),
+            index.queries,
+            epoch=epoch,
+            sequence=state.sequence,
+            last_time=datetime.fromisoformat(state.time) if state.time else None,
+            now=self._clock,
+            submit=self._window.submit,
+        )
+        self._partitions[name] = served
+        self._broken.pop(name, None)
+        if name == CATALOG:
+            self._read_catalog(served)
+        for ticket in self._held.pop(name, []):
+            served.admit(ticket)
+        self._resume()
+
+    def _read_catalog(self, served: Served) -> None:
+        self.catalog.clear()
+        for row in served.queries.notifications():
+            self.catalog.apply(decode(row.stream, row.version, row.type, row.value), row.sequence)
+        self._catalog_moved.set()
+
+    def _resume(self) -> None:
+        """Once everything is served: send open attempts again, and go on with test clocks that were advancing."""
+        if set(self._partitions) != set(self._log.partitions):
+            return
+        for served in self._served_ledger():
+            for row in served.queries.open_effects():
+                payment = served.shard.current(row.key, row.stream)
+                if isinstance(payment, Payment) and payment.attempt is not None and payment.state == "pending":
+                    self._start_effect(served, payment)
+        task = self._loop.create_task(self._resume_clocks())
+        self._resumes.add(task)
+        task.add_done_callback(self._resumes.discard)
+
+    async def _resume_clocks(self) -> None:
+        try:
+            for clock in self.catalog.clocks():
+                await self._clocks.advance(clock)
+        except Unavailable as unavailable:
+            _log.warning("test clocks not resumed", reason=str(unavailable))
+
+    def _start_effect(self, served: Served, payment: Payment) -> None:
+        """The outcome of an attempt belongs to the attempt's time for a customer on a test clock; else it is dated when it comes."""
+        assert payment.attempt is not None
+        on_clock = served.shard.on_clock(f"{payment.tenant}/{payment.customer}")
+        self._effects.start(payment, payment.attempt.timestamp if on_clock else served.now())
+
+    def on_broken(self, name: str, error: Exception) -> None:
+        self._broken[name] = str(error)
+
+    def on_stopped(self, partitions: frozenset[str], reason: str) -> None:
+        for name in partitions:
+            served = self._partitions.pop(name, None)
+            if served is not None:
+                for ticket in served.unsettled:
+                    fail(ticket, Unavailable("partition_not_served", f"Partition {name}: {reason}"))
+                served.queries.close()
+
+    def on_unknown(self, partitions: frozenset[str], reason: str) -> None:
+        for name in partitions:
+            served = self._partitions.pop(name, None)
+            if served is not None:
+                _log.error("outcome unknown", partition=name, reason=reason, waiting=len(served.unsettled))
+                self._held[name] = list(served.unsettled)
+                served.queries.close()
+
+    def on_settled(self, results: Sequence[tuple[object, Committed]]) -> None:
+        for token, committed in results:
+            assert isinstance(token, Ticket)
+            served = self._partitions[committed.partition]
+            decided = served.settle(token, committed)
+            if decided is not None:
+                self._follow(served, decided, committed)
+
+    def _follow(self, served: Served, decided: Decided, committed: Committed) -> None:
+        """What a commit sets going: the catalog's view, and calls to providers."""
+        if served.name == CATALOG:
+            first = committed.sequence - len(decided.events) + 1
+            for number, event in enumerate(decided.events):
+                self.catalog.apply(event, first + number)
+            self._catalog_moved.set()
+            return
+        for aggregate in decided.touched:
+            if isinstance(aggregate, Payment) and aggregate.state == "pending":
+                self._start_effect(served, aggregate)
+
+    def on_failed(self, epochs: Mapping[str, int], reason: str) -> None:
+        for name, epoch in epochs.items():
+            if name in self._partitions:
+                self._partitions[name].decide_again(epoch, self._loop.time(), reason)
+
+    def on_refused(self, token: object, reason: str) -> None:
+        assert isinstance(token, Ticket)
+        for served in self._partitions.values():
+            served.unsettled.pop(token, None)
+        fail(token, RuleViolated("record_refused", f"The log refuses what would be written: {reason}"))
+
+    def _ticker_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_died(error)
+
+    def on_died(self, error: BaseException) -> None:
+        _log.critical("node died", error=str(error))
+        self._closing = True
+        for served in self._partitions.values():
+            for ticket in served.unsettled:
+                fail(ticket, Unavailable("log_unavailable", "This node has stopped."))
+        if not self._dead.done():
+            self._dead.set_exception(error if isinstance(error, Exception) else RuntimeError(str(error)))
+
+
+def _open_index(log: Log, folder: Path, partition: str) -> Index:
+    return Index(folder / f"{partition}.sqlite", log.identity(partition))

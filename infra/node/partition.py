@@ -1,0 +1,183 @@
+"""One served partition on the loop's side: its shard, and the commands whose window has not committed yet, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from commands.command import Command
+from commands.ports import Answer, Remembered, Unavailable
+from commands.shard import Decided, Replay, Shard
+from commands.timers import timer_command
+from domain.errors import Refusal
+from domain.registry import encode
+from infra.eventlog.index_queries import IndexQueries
+from infra.eventlog.listener import Committed, Entry
+from infra.eventlog.record import Append, Event
+from infra.node.streams import IndexStreams, derived_of
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A command on its way. ``decision`` is what its window holds now; it changes when the window fails and all is decided again.
+
+    ``appended``: it was decided with events once, so that finding it in the log later is no replay of somebody else's.
+    """
+
+    command: Command
+    future: asyncio.Future[Answer]
+    decision: Decided | Replay | Refusal | None = None
+    original: Ticket | None = None
+    committed: Committed | None = None
+    deadline: float = 0.0
+    appended: bool = False
+
+
+class Served:
+    """Decides for one partition while this node owns it. ``now`` gives the wall clock; ``submit`` hands entries to the window thread."""
+
+    def __init__(
+        self,
+        name: str,
+        shard: Shard,
+        queries: IndexQueries,
+        *,
+        epoch: int,
+        sequence: int,
+        last_time: datetime | None,
+        now: Callable[[], datetime],
+        submit: Callable[[list[Entry]], None],
+    ) -> None:
+        self.name = name
+        self.shard = shard
+        self.queries = queries
+        self.streams = IndexStreams(queries)
+        self.epoch = epoch
+        self.sequence = sequence
+        self.unsettled: dict[Ticket, None] = {}
+        self._last_time = last_time
+        self._wall = now
+        self._submit = submit
+        self._by_id: dict[tuple[str, str], Ticket] = {}
+
+    def now(self) -> datetime:
+        """The wall clock, but never before what was recorded: time does not go back."""
+        now = self._wall()
+        return now if self._last_time is None else max(now, self._last_time)
+
+    def fire_due(self, key: str) -> None:
+        """Let every timer of a customer that is due by now go first."""
+        now = self.now()
+        while (timer := self.shard.next_due(key, now)) is not None:
+            tenant, _, customer = key.partition("/")
+            ticket = self.enqueue(timer_command(tenant, customer, timer.stream, timer.kind, timer.due))
+            if isinstance(ticket.decision, Refusal):
+                _log.error("timer refused", stream=timer.stream, kind=timer.kind, refusal=str(ticket.decision))
+                return
+
+    def enqueue(self, command: Command, deadline: float = 0.0) -> Ticket:
+        """Decide and let it wait for its window; ``deadline`` is the loop time at which a failing log ends the wait."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_retrieved)
+        ticket = Ticket(command, future, deadline=deadline)
+        self.admit(ticket)
+        return ticket
+
+    def admit(self, ticket: Ticket) -> None:
+        """Decide (again) on the present state. Refusals and replays wait too: the state they rest on has to commit first."""
+        command, append, derived = ticket.command, None, {}
+        key = (command.key, command.id)
+        try:
+            decision = ticket.decision = self.shard.decide(command, self.now())
+        except Refusal as refusal:
+            ticket.decision = refusal
+        else:
+            if isinstance(decision, Replay):
+                ticket.original = self._by_id.get(key) if isinstance(decision.of, Decided) else None
+            else:
+                self._by_id[key] = ticket
+                ticket.appended = True
+                append = self._append(decision)
+                derived = {aggregate.id: derived_of(aggregate) for aggregate in decision.touched}
+        self.unsettled[ticket] = None
+        self._submit([Entry(self.name, self.epoch, ticket, append, derived)])
+
+    def _append(self, decided: Decided) -> Append:
+        command = decided.command
+        return Append(
+            partition=self.name,
+            key=command.key,
+            tenant=command.tenant,
+            command_id=command.id,
+            events=tuple(
+                Event(event.originator_id, event.originator_version, event.TOPIC, encode(event)) for event in decided.events
+            ),
+            fingerprint=command.fingerprint,
+            storefront=decided.storefront,
+            actor=command.actor,
+            reason=command.reason,
+            catalog_sequence=decided.catalog_sequence,
+            traceparent=command.traceparent,
+            data_keys=decided.data_keys,
+        )
+
+    def settle(self, ticket: Ticket, committed: Committed) -> Decided | None:
+        """Its window has committed: answer. Gives the decision where it appended."""
+        self.unsettled.pop(ticket, None)
+        self.sequence = max(self.sequence, committed.sequence)
+        ticket.committed = committed
+        decision = ticket.decision
+        if isinstance(decision, Decided):
+            self._by_id.pop((ticket.command.key, ticket.command.id), None)
+            self.shard.settle(decision)
+        if not ticket.future.done():
+            if isinstance(decision, Refusal):
+                ticket.future.set_exception(decision)
+            else:
+                assert decision is not None
+                ticket.future.set_result(self._answer(ticket, decision))
+        return decision if isinstance(decision, Decided) else None
+
+    def _answer(self, ticket: Ticket, decision: Decided | Replay) -> Answer:
+        replayed = not ticket.appended
+        if isinstance(decision, Replay) and isinstance(decision.of, Remembered):
+            seen = decision.of
+            target = self.streams.load(seen.stream, seen.version)
+            assert target is not None
+            return Answer(target, target.id, target.version, f"{self.name}@{seen.sequence}", seen.event_hash, replayed)
+        decided = decision if isinstance(decision, Decided) else decision.of
+        at = ticket.original.committed if ticket.original else ticket.committed
+        assert isinstance(decided, Decided) and at is not None
+        target = decided.target
+        return Answer(target, target.id, target.version, f"{self.name}@{at.sequence}", at.hash, replayed)
+
+    def decide_again(self, epoch: int, loop_time: float, reason: str) -> None:
+        """Nothing unsettled was written: forget it and decide all of it again, in order; who waited too long is told."""
+        self.epoch = epoch
+        self.shard.reset()
+        self._by_id.clear()
+        tickets = list(self.unsettled)
+        self.unsettled.clear()
+        for ticket in tickets:
+            if ticket.deadline and ticket.deadline < loop_time:
+                fail(ticket, Unavailable("log_unavailable", f"The log cannot be written: {reason}"))
+            else:
+                self.admit(ticket)
+
+
+def fail(ticket: Ticket, error: Exception) -> None:
+    """Answer with an error."""
+    if not ticket.future.done():
+        ticket.future.set_exception(error)
+
+
+def _retrieved(future: asyncio.Future[Answer]) -> None:
+    """Timers' and outcomes' futures may have nobody who waits; their errors are not lost, they are told where they arise."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,72 @@
+"""The committed past of a partition, as its index holds it; and what the index keeps of an aggregate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from commands.ports import Remembered, Timers
+from commands.shard import open_parent
+from domain.customer.aggregate import Customer
+from domain.event import Aggregate
+from domain.payment.aggregate import Payment
+from domain.registry import decode
+from infra.eventlog.derived import Derived, StoredRow
+from infra.eventlog.index_queries import IndexQueries
+
+
+def clock_name(tenant: str, clock: str | None) -> str:
+    """How an index names a test clock: ids are unique in a tenant only. Empty for none."""
+    return f"{tenant}/{clock}" if clock else ""
+
+
+def fold(rows: Iterable[StoredRow]) -> Aggregate | None:
+    """The aggregate of a stream's events, oldest first."""
+    aggregate: Aggregate | None = None
+    for row in rows:
+        aggregate = decode(row.stream, row.version, row.type, row.value).mutate(aggregate)
+    return aggregate
+
+
+def derived_of(aggregate: Aggregate) -> Derived:
+    """What the index keeps beside an aggregate's events."""
+    parent = open_parent(aggregate)
+    return Derived(
+        timers=aggregate.timers(),
+        effect="charge" if isinstance(aggregate, Payment) and aggregate.state == "pending" else None,
+        parent=parent or "",
+        open=parent is not None,
+        clock=clock_name(aggregate.tenant, aggregate.clock) if isinstance(aggregate, Customer) else "",
+    )
+
+
+def derive(rows: Sequence[StoredRow]) -> Derived:
+    """The same, from the stream's events, when an index is caught up."""
+    aggregate = fold(rows)
+    assert aggregate is not None
+    return derived_of(aggregate)
+
+
+class IndexStreams:
+    """The port `commands.ports.Streams` over one partition's index."""
+
+    def __init__(self, queries: IndexQueries) -> None:
+        self._queries = queries
+
+    def load(self, stream: str, version: int | None = None) -> Aggregate | None:
+        return fold(self._queries.stream_events(stream, lte=version))
+
+    def remembered(self, key: str, command_id: str) -> Remembered | None:
+        found = self._queries.command(key, command_id)
+        return Remembered(found.fingerprint, found.stream, found.version, found.sequence, found.hash) if found else None
+
+    def open_streams(self, key: str) -> Mapping[str, str]:
+        return {row.stream: row.parent for row in self._queries.streams_of(key) if row.open}
+
+    def count(self, key: str, prefix: str) -> int:
+        return sum(row.stream.startswith(prefix) for row in self._queries.streams_of(key))
+
+    def timers(self, key: str) -> Mapping[str, Timers]:
+        found: dict[str, Timers] = {}
+        for timer in self._queries.timers_of(key):
+            found[timer.stream] = (*found.get(timer.stream, ()), (timer.kind, timer.due))
+        return found
