@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from eventsourcing.utils import register_topic
+from pydantic_core import from_json
 
 from domain.catalog import aggregates as catalog
 from domain.catalog import events as catalog_events
@@ -78,12 +78,12 @@ class UnknownEvent(ValueError):
 
 def encode(event: Event) -> bytes:
     """The event's stored JSON: all but the stream's id and version, which stand beside it."""
-    return orjson.dumps(event.model_dump(mode="json", exclude={"originator_id", "originator_version"}))
+    return event.model_dump_json(exclude={"originator_id", "originator_version"}).encode()
 
 
 def decode(stream: str, version: int, name: str, value: bytes) -> Event:
     """A stored event as its present class; raises UnknownEvent, or ValueError where the value does not fit the class."""
-    payload = orjson.loads(value)
+    payload = from_json(value)
     while name in UPCASTERS:
         name, upcast = UPCASTERS[name]
         payload = upcast(payload)

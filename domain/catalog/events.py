@@ -17,6 +17,8 @@ RetrySchedule = tuple[Annotated[int, Field(ge=60, le=366 * 86_400, strict=True)]
 
 
 class TenantCreated(FirstEvent):
+    """A tenant exists: a seller with customers, a catalog and API keys of its own, seen by nobody else."""
+
     TOPIC: ClassVar[str] = "tenant.created.v1"
     tenant: str
     name: str
@@ -47,6 +49,8 @@ class StorefrontCreated(FirstEvent):
 
 
 class StorefrontChanged(Event):
+    """All settings of a storefront, replaced by what stands here. What was sold or asked for before keeps what was copied into it."""
+
     TOPIC: ClassVar[str] = "storefront.changed.v1"
     name: str
     timezone: str
@@ -61,6 +65,8 @@ class StorefrontChanged(Event):
 
 
 class EntitlementDefined(FirstEvent):
+    """Something that can be granted. ``kind`` says what its value is: a flag, a tier's name, a quota's number or a content's id."""
+
     TOPIC: ClassVar[str] = "entitlement.defined.v1"
     tenant: str
     entitlement: str
@@ -75,6 +81,8 @@ class EntitlementDefined(FirstEvent):
 
 
 class BundleDefined(FirstEvent):
+    """What is sold together in a storefront, as the entitlements that it grants; they are copied into each sale."""
+
     TOPIC: ClassVar[str] = "bundle.defined.v1"
     tenant: str
     bundle: str
@@ -126,6 +134,8 @@ class ApiKeyIssued(FirstEvent):
 
 
 class ApiKeyRevoked(Event):
+    """The key opens nothing any more, from ``revoked_at`` on."""
+
     TOPIC: ClassVar[str] = "api_key.revoked.v1"
     revoked_at: AwareDatetime
 
@@ -150,6 +160,8 @@ class ClockCreated(FirstEvent):
 
 
 class ClockAdvanced(Event):
+    """The test clock was moved forward to ``now``. What fell due on the way follows in the customers' streams."""
+
     TOPIC: ClassVar[str] = "clock.advanced.v1"
     now: AwareDatetime
 

@@ -90,10 +90,6 @@ class Subscription(Aggregate):
         known = [at for at in (self.cancel_at, self.term_ends_at) if at is not None]
         return min(known, default=None)
 
-    def period(self, index: int) -> Period:
-        """The ``index``-th billing period."""
-        return periods.period(self.anchor, self.timezone, self.terms.interval, index)
-
     def next_period(self) -> Period:
         """The period that is billed next, if any will be."""
         return periods.billable(self.anchor, self.timezone, self.terms.interval, self.next_index)

@@ -1,0 +1,30 @@
+"""The broker's settings that the tests rely on, told once for the local broker and the container."""
+
+from __future__ import annotations
+
+VERSION = "4.1.0"
+
+
+def broker_settings(listener_port: int, controller_port: int, data: str) -> dict[str, str]:
+    """Settings (server.properties) of a cluster of one on 127.0.0.1: KRaft, no automatic topics, 6 s member sessions."""
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "listeners": f"PLAINTEXT://:{listener_port},CONTROLLER://:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{listener_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.voters": f"1@localhost:{controller_port}",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.consumer.min.session.timeout.ms": "6000",
+        "group.consumer.session.timeout.ms": "6000",
+        "group.consumer.min.heartbeat.interval.ms": "1000",
+        "group.consumer.heartbeat.interval.ms": "1500",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "4",
+    }
