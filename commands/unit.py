@@ -84,11 +84,11 @@ class Unit:
         self.storefront = self.storefront or getattr(aggregate, "storefront", "")
         return aggregate
 
-    def get(self, cls: type[Loaded], stream: str) -> Loaded:
-        """The aggregate; raises NotFound."""
+    def get(self, cls: type[Loaded], stream: str, pointer: str = "") -> Loaded:
+        """The aggregate; raises NotFound, with the pointer where the request's body names it."""
         found = self.find(cls, stream)
         if found is None:
-            raise NotFound(cls.TOPIC, stream.rpartition("/")[2])
+            raise NotFound(cls.TOPIC, stream.rpartition("/")[2], pointer)
         return found
 
     def add(self, aggregate: Aggregate, name: str = "") -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from commands.catalog.slugs import Slug, slug_or_new
+from commands.instant import Instant
 from commands.unit import Unit
 from domain.catalog.aggregates import Clock, stream
 
@@ -16,7 +17,7 @@ class CreateClock(BaseModel):
 
     id: Slug | None = Field(default=None, examples=["clock-1"])
     name: str = Field(default="", max_length=200)
-    now: AwareDatetime = Field(examples=["2026-01-01T00:00:00Z"])
+    now: Instant = Field(examples=["2026-01-01T00:00:00Z"])
 
 
 class AdvanceClock(BaseModel):
@@ -24,7 +25,7 @@ class AdvanceClock(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    now: AwareDatetime = Field(examples=["2026-02-01T00:00:00Z"])
+    now: Instant = Field(examples=["2026-02-01T00:00:00Z"])
 
 
 def create_clock(unit: Unit, request: CreateClock) -> Clock:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from commands.billing import record_payment, request_charge
+from commands.instant import Instant
 from commands.unit import Unit
 from domain.errors import RuleViolated, WrongState
 from domain.invoice.aggregate import Invoice
@@ -29,7 +30,7 @@ class RecordPayment(BaseModel):
 
     kind: Literal["recorded"]
     amount: Money = Field(examples=[{"amount": 999, "currency": "EUR"}])
-    paid_at: AwareDatetime | None = None
+    paid_at: Instant | None = None
     reference: str | None = Field(default=None, max_length=200, description="The bank's or payer's; no personal data.", examples=["RF18 5390 0754 7034"])
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from commands.billing import bill_and_charge, issue_invoice, record_payment
+from commands.instant import Instant
 from commands.unit import Unit
 from domain import ids
 from domain.catalog.aggregates import Price
@@ -27,13 +28,13 @@ class StartSubscription(BaseModel):
     price: str | None = Field(default=None, max_length=64, examples=["gold-monthly-eur"])
     bundle: str | None = Field(default=None, max_length=64, examples=["gold"])
     currency: Currency | None = Field(default=None, examples=["EUR"])
-    start_at: AwareDatetime | None = None
-    history_until: AwareDatetime | None = None
+    start_at: Instant | None = None
+    history_until: Instant | None = None
 
 
 def start(unit: Unit, request: StartSubscription) -> Subscription:
     """The subscription, in trial or active; its first charge follows."""
-    customer = unit.get(Customer, unit.customer_id)
+    customer = unit.get(Customer, unit.customer_id, "/customer")
     price = _price(unit, request)
     bundle = unit.catalog.bundle(unit.tenant, price.terms.bundle)
     if bundle.storefront != customer.storefront:
@@ -80,8 +81,9 @@ def _price(unit: Unit, request: StartSubscription) -> Price:
 def _check_dates(unit: Unit, request: StartSubscription) -> None:
     if request.start_at is not None and request.start_at > unit.now:
         raise RuleViolated("date_in_future", "A subscription starts now or in the past.", "/start_at")
-    backdated = request.history_until is not None or (request.start_at is not None and request.start_at < unit.now)
-    if backdated and not unit.may_backdate:
-        raise RuleViolated("backdating_not_permitted", "This key may not give dates in the past.", "/start_at")
+    if not unit.may_backdate:
+        for given, pointer in ((request.start_at, "/start_at"), (request.history_until, "/history_until")):
+            if given is not None and given < unit.now:
+                raise RuleViolated("backdating_not_permitted", "This key may not give dates in the past.", pointer)
     if request.history_until is not None and request.history_until > unit.now:
         raise RuleViolated("date_in_future", "History ends now or in the past.", "/history_until")

@@ -29,7 +29,7 @@ class TenantCreated(FirstEvent):
 
 
 class StorefrontCreated(FirstEvent):
-    """``retry_after_s``: the waits after each failed charge, copied into every payment that it is asked for."""
+    """A place to sell in. ``retry_after_s``: the waits, in seconds, after each failed charge; copied into every payment."""
 
     TOPIC: ClassVar[str] = "storefront.created.v1"
     tenant: str
@@ -49,7 +49,7 @@ class StorefrontCreated(FirstEvent):
 
 
 class StorefrontChanged(Event):
-    """All settings of a storefront, replaced by what stands here. What was sold or asked for before keeps what was copied into it."""
+    """All settings of a storefront, replaced by what stands here. What was sold or asked for before keeps its copies."""
 
     TOPIC: ClassVar[str] = "storefront.changed.v1"
     name: str
@@ -65,7 +65,7 @@ class StorefrontChanged(Event):
 
 
 class EntitlementDefined(FirstEvent):
-    """Something that can be granted. ``kind`` says what its value is: a flag, a tier's name, a quota's number or a content's id."""
+    """Something that can be granted. ``kind`` says what a grant's value is: a flag, a tier's name, a number or a content's id."""
 
     TOPIC: ClassVar[str] = "entitlement.defined.v1"
     tenant: str
@@ -99,7 +99,7 @@ class BundleDefined(FirstEvent):
 
 
 class PricePublished(FirstEvent):
-    """One version of a price, a stream of its own (``<tenant>/price/<id>@<version>``); its terms are copied whole into each sale."""
+    """One version of a price, a stream of its own (``<tenant>/price/<id>@<version>``); its terms are copied into each sale."""
 
     TOPIC: ClassVar[str] = "price.published.v1"
     tenant: str

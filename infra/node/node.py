@@ -22,6 +22,7 @@ from infra.eventlog.index import Index
 from infra.eventlog.listener import Committed
 from infra.eventlog.log import Log
 from infra.eventlog.reader import ReaderState
+from infra.eventlog.rebuild import open_index
 from infra.eventlog.record import CATALOG
 from infra.eventlog.window import WindowThread
 from infra.node.clocks import Clocks
@@ -67,7 +68,7 @@ class Node:
         self._effects = Effects(gateways, self._submit_own)
         self._clocks = Clocks(self._served_ledger, self._effects)
         self._listener = LoopListener(self)
-        self._window = WindowThread(log, lambda name: _open_index(log, index_folder, name), derive, self._listener, clock)
+        self._window = WindowThread(log, lambda name: open_index(log, index_folder, name), derive, self._listener, clock)
 
     async def start(self) -> None:
         """Begin to own, and to fire timers."""
@@ -294,7 +295,3 @@ class Node:
                 fail(ticket, Unavailable("log_unavailable", "This node has stopped."))
         if not self._dead.done():
             self._dead.set_exception(error if isinstance(error, Exception) else RuntimeError(str(error)))
-
-
-def _open_index(log: Log, folder: Path, partition: str) -> Index:
-    return Index(folder / f"{partition}.sqlite", log.identity(partition))

@@ -1,0 +1,70 @@
+"""The command API: every route that appends, the test clocks, and whether this process lives and can serve."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from commands import (
+    api_catalog,
+    api_customers,
+    api_docs,
+    api_invoices,
+    api_keys,
+    api_refusals,
+    api_subscriptions,
+    api_test_clocks,
+)
+from commands.api_desk import ApiSettings, Desk
+from commands.ports import Ledger, Vault
+from infra.http import problems
+from infra.http.context import HeadAsGet, RequestContext
+
+__all__ = ["ApiSettings", "create_command_app"]
+
+
+def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings) -> FastAPI:
+    """The app over a ledger; ``vault`` opens what answers show of personal data."""
+    app = FastAPI(
+        title="Subledger command API",
+        description=api_docs.DESCRIPTION,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name.rstrip("_"),
+    )
+    problems.install(app)
+    api_refusals.install(app)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RequestContext)
+    desk = Desk(ledger, vault, settings)
+    for group in (api_catalog, api_keys, api_customers, api_subscriptions, api_invoices, api_test_clocks):
+        app.include_router(group.routes(desk))
+    _health(app, ledger)
+    api_docs.install(app)
+    return app
+
+
+def _health(app: FastAPI, ledger: Ledger) -> None:
+    @app.get("/healthz", tags=["Health"], summary="Is the process alive?", response_model=None)
+    async def healthz() -> Response:
+        """200 while it runs, whatever it can do."""
+        return Response(b'{"status":"alive"}', media_type="application/json")
+
+    @app.get(
+        "/readyz",
+        tags=["Health"],
+        summary="Can it take commands?",
+        response_model=None,
+        responses=problems.documented({503}),
+    )
+    async def readyz(request: Request) -> Response:
+        """200 when it owns its partitions and reaches the log; else 503 with the reasons."""
+        reasons = ledger.unready()
+        if not reasons:
+            return Response(orjson.dumps({"status": "ready"}), media_type="application/json")
+        problem = problems.Problem(
+            503, "not-ready", "Not ready", retryable=True, headers={"Retry-After": "1"}, extensions={"reasons": reasons}
+        )
+        return problems.render(request, problem)

@@ -1,0 +1,133 @@
+"""The OpenAPI document: what the routes say of themselves, the schemas of their bodies, the one security scheme."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, TypeAdapter, create_model
+
+from infra.http.problems import documented
+from infra.http.resources import Receipt
+
+_REF = "#/components/schemas/{model}Input"
+DESCRIPTION = """\
+Commands of the ledger. Every answer carries a receipt: the stream, its version, the position in the log and the event's hash.
+The same `Idempotency-Key` with the same body gives the same answer again (`Idempotent-Replayed: true`), with another body 422.
+Errors are problems (RFC 9457). Reads are the query API's: send it `Ledger-Position` as `Ledger-Min-Position` to read your writes.
+"""
+
+
+@cache
+def answered(resource: type[BaseModel]) -> type[BaseModel]:
+    """A resource with the receipt of the command that answers with it."""
+    return create_model(f"{resource.__name__}Answer", __base__=resource, receipt=(Receipt, ...))
+
+
+def operation(
+    summary: str,
+    *,
+    returns: type[BaseModel],
+    body: TypeAdapter[Any] | None = None,
+    example: Any = None,
+    status: int = 200,
+    keyed: bool = False,
+    conditional: bool = False,
+    pending: bool = False,
+    path: dict[str, Any] | None = None,
+    problems: tuple[int, ...] = (),
+) -> dict[str, Any]:
+    """Arguments of a command's route. ``keyed``: the Idempotency-Key is required; ``conditional``: If-Match is understood;
+    ``pending``: 202 is an answer as well.
+    """
+    statuses = {400, 401, 403, 409, 413, 415, 422, 503, *({404, 412} if conditional else ()), *problems}
+    parameters = [*([path] if path else ()), *_COMMON, header("Idempotency-Key", _KEY, required=keyed)]
+    if conditional:
+        parameters.append(header("If-Match", 'The version it must have, as its ETag: `"3"`.'))
+    extra: dict[str, Any] = {"parameters": parameters}
+    if body is not None:
+        content = {"schema": body.json_schema(ref_template=_REF), "example": example}
+        extra["requestBody"] = {"required": True, "content": {"application/json": content}}
+    answers: dict[int | str, Any] = {
+        status: {"model": returns, "description": "Done; or done before, with the same key.", "headers": _headers(status)}
+    }
+    if pending:
+        answers[202] = {"model": returns, "description": "No outcome yet: look at Location.", "headers": _headers(201)}
+    return {
+        "summary": summary,
+        "status_code": status,
+        "response_model": None,
+        "responses": {**answers, **documented(statuses)},
+        "openapi_extra": extra,
+    }
+
+
+def read(
+    summary: str, *, returns: Any, parameters: tuple[dict[str, Any], ...] = (), problems: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    """Arguments of a route that only reads."""
+    return {
+        "summary": summary,
+        "response_model": None,
+        "responses": {200: {"model": returns, "description": "As of Ledger-Position."}, **documented({400, 401, 403, *problems})},
+        "openapi_extra": {"parameters": [_TENANT, *parameters]},
+    }
+
+
+def path_id(what: str) -> dict[str, Any]:
+    return {"name": "id", "in": "path", "required": True, "description": what, "schema": {"type": "string"}}
+
+
+def query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+def header(name: str, description: str, *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "description": description, "schema": {"type": "string"}}
+
+
+_KEY = "A new one for each new command, the same one to try again: up to 255 visible ASCII characters."
+_TENANT = header("x-tn", "The tenant: required with the admin key, else it must agree with the key.")
+_COMMON = (
+    _TENANT,
+    header("Ledger-Reason", "Why it is done, up to 500 characters; required with the admin key."),
+    header("Ledger-Min-Position", "Wait until the catalog is read this far: `catalog@9`."),
+    header("Prefer", "`wait=5`: wait up to so many seconds (2 by default, 10 at most)."),
+)
+
+
+def _headers(status: int) -> dict[str, Any]:
+    found = {
+        "ETag": "The resource's version.",
+        "Ledger-Position": "Where the log shows what was done; send it as Ledger-Min-Position to read it.",
+        "Idempotent-Replayed": "`true` where this key did it before.",
+    }
+    if status == 201:
+        found["Location"] = "The new resource."
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in found.items()}
+
+
+def install(app: FastAPI) -> None:
+    """Make the app's document complete."""
+    generate = app.openapi
+
+    def document() -> dict[str, Any]:
+        schema = generate()
+        components = schema.setdefault("components", {})
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key: `sl_…`"}}
+        for path, item in schema["paths"].items():
+            for found in item.values():
+                if path.startswith("/v1/"):
+                    found["security"] = [{"key": []}]
+                _hoist(found, components.setdefault("schemas", {}))
+        return schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _hoist(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Move what a body's schema defines for itself to where its references point."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    for name, definition in content.get("schema", {}).pop("$defs", {}).items():
+        schemas[f"{name}Input"] = definition

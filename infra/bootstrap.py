@@ -1,0 +1,73 @@
+"""The composition root: settings → log, vault, node, apps. A test swaps any part by an argument of the part's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from infra.eventlog.kafka import KafkaLog
+from infra.eventlog.log import Log
+from infra.eventlog.sqlite import SqliteLog
+from infra.node.node import Node
+from infra.postgres.embedded import embedded_postgres
+from infra.postgres.migrate import migrate
+from infra.psp.registry import Gateways
+from infra.settings import Settings
+from infra.vault import Vault
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC: the one place where the write side's time comes from."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_log(settings: Settings) -> Iterator[Log]:
+    """The log that the settings name: Kafka's topics, or the embedded one in the state folder (made where there is none)."""
+    log: Log
+    if settings.kafka_bootstrap is None:
+        settings.state.mkdir(parents=True, exist_ok=True)
+        log = SqliteLog(settings.state / "log.sqlite", settings.environment, settings.partitions, address=settings.node)
+    else:
+        log = KafkaLog(settings.kafka_bootstrap, settings.environment, settings.node)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+@contextmanager
+def open_vault(settings: Settings, log: Log) -> Iterator[Vault]:
+    """The vault over the log's data keys."""
+    keys = log.keys()
+    try:
+        yield Vault(settings.master_key_bytes, keys)
+    finally:
+        keys.close()
+
+
+def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways) -> Node:
+    """The command node; its indexes lie in the state folder."""
+    return Node(
+        log,
+        settings.state / "index",
+        vault=vault,
+        gateways=gateways,
+        secret=settings.secret_bytes,
+        clock=wall_clock,
+        waiting_max=settings.max_waiting,
+    )
+
+
+@contextmanager
+def open_postgres(settings: Settings) -> Iterator[str]:
+    """The read models' database, migrated: the given one, or one of our own in the state folder. Gives the administrator's DSN."""
+    if settings.postgres_dsn is not None:
+        dsn = settings.postgres_dsn.get_secret_value()
+        migrate(dsn, settings.secret_bytes)
+        yield dsn
+        return
+    with embedded_postgres(settings.state / "postgres") as dsn:
+        migrate(dsn, settings.secret_bytes)
+        yield dsn

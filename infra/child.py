@@ -1,0 +1,34 @@
+"""A child process of `subledger run`: ``python -m infra.child origin|projector``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from infra.logging import configure_logging
+from infra.serve import end_with_parent, run_process, serve_origin, serve_projector
+from infra.settings import Settings, SettingsError, ensure_secrets, load_settings
+
+
+CHILDREN: dict[str, Callable[[Settings], Awaitable[None]]] = {
+    "origin": serve_origin,
+    "projector": partial(serve_projector, health=False),
+}
+
+
+def main(name: str) -> None:
+    """Serve until the parent says stop or is gone."""
+    end_with_parent()
+    try:
+        settings = ensure_secrets(load_settings())
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(os.EX_CONFIG)
+    configure_logging(settings.log_level, settings.log_format)
+    run_process(CHILDREN[name], settings)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,113 @@
+"""`subledger run`: everything on this machine. Starts it, loads the demo in a sandbox, says what there is, and stays until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from infra.bootstrap import open_postgres
+from infra.demo.load import DemoReport, load_demo
+from infra.eventlog import topics
+from infra.postgres.roles import projector_dsn
+from infra.settings import Settings, SettingsError, variable
+from infra.supervisor import Supervisor
+
+console = Console()
+
+
+def run_everything(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM; raises what keeps it from starting."""
+    _check_port(settings)
+    if settings.kafka_bootstrap is not None and settings.is_sandbox:
+        topics.create(
+            settings.kafka_bootstrap, settings.environment, settings.partitions, settings.replication_factor, settings.min_insync
+        )
+    with _interrupt_on_sigterm(), console.status("starting Postgres") as status, open_postgres(settings) as admin:
+        supervisor = Supervisor(settings, admin)
+        try:
+            supervisor.start()
+            status.update("starting the ledger")
+            supervisor.wait(lambda: _ready(settings))
+            status.stop()
+            if settings.is_sandbox:
+                _print_report(asyncio.run(_load_demo(settings, supervisor, projector_dsn(admin, settings.secret_bytes))))
+            _print_urls(settings)
+            while True:
+                supervisor.check()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            console.print("\nstopping")
+        finally:
+            supervisor.stop()
+
+
+def origin_url(settings: Settings) -> str:
+    """Where this machine reaches the origin."""
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  that is how one listens everywhere
+    return f"http://{host}:{settings.port}"
+
+
+def _check_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(f"{settings.host}:{settings.port} is not free ({error.strerror}): set {variable('port')}") from None
+
+
+@contextmanager
+def _interrupt_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _ready(settings: Settings) -> bool:
+    try:
+        return httpx.get(f"{origin_url(settings)}/readyz", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def _load_demo(settings: Settings, supervisor: Supervisor, dsn: str) -> DemoReport:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("loading the demo", total=None)
+
+        def on_progress(what: str, done: int, total: int) -> None:
+            supervisor.check()
+            progress.update(task, description=what, completed=done, total=total)
+
+        return await load_demo(origin_url(settings), settings.admin_key_text, dsn, on_progress)
+
+
+def _print_report(report: DemoReport) -> None:
+    table = Table("the demo tenant", "", title="what it did" if report.loaded else "what is there")
+    for name, value in report.rows():
+        table.add_row(name, value)
+    console.print(table)
+
+
+def _print_urls(settings: Settings) -> None:
+    url = origin_url(settings)
+    console.print(f"\n[bold]{url}/docs[/]          commands, to try in a browser\n[bold]{url}/v1/docs[/]       queries")
+    if settings.is_sandbox:
+        _print_curls(settings, url)
+    console.print("\nCtrl-C stops everything; what there is stays in", f"[bold]{settings.state}[/]")
+
+
+def _print_curls(settings: Settings, url: str) -> None:
+    console.print()

@@ -1,0 +1,37 @@
+"""What the index keeps beside a stream's events: a pure function of the stream's aggregate, and so rebuilt with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """``timers``: (kind, due), pending. ``effect``: an open effect as JSON. ``parent``: the stream this one belongs to. ``open``:
+    still to be settled. ``clock``: the test clock, on a customer's own stream.
+    """
+
+    timers: tuple[tuple[str, datetime], ...] = ()
+    effect: str | None = None
+    parent: str = ""
+    open: bool = False
+    clock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """One counted event as the index holds it. ``key`` is ``tenant/customer``, ``time`` the recording time."""
+
+    stream: str
+    version: int
+    sequence: int
+    type: str
+    value: bytes
+    time: str
+    key: str
+
+
+# All events of one stream, oldest first → what the index keeps beside them.
+Derive = Callable[[Sequence[StoredRow]], Derived]

@@ -1,0 +1,82 @@
+"""The log on Kafka (design: Kafka is the system of record)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client, committed_end
+from infra.eventlog.kafka_owner import KafkaOwner
+from infra.eventlog.kafka_reader import KafkaKeys, KafkaReader
+from infra.eventlog.log import LogUnavailable
+from infra.eventlog.record import CATALOG
+from infra.eventlog.topics import Names
+from infra.eventlog.topics_check import refuse_unsafe
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class KafkaLog:
+    """One environment's topics on one cluster."""
+
+    def __init__(self, bootstrap: str, environment: str, node: str = "", clock: Callable[[], float] = time.time) -> None:
+        """``node`` is the address at which others reach this process, and no other's; only an owner needs it.
+
+        Raises LogUnavailable where the cluster or the topics are not there.
+        """
+        self._bootstrap = bootstrap
+        self._names = Names(environment)
+        self._node = node
+        self._clock = clock
+        self._admin = AdminClient(client(bootstrap))
+        self._topics = self._describe()
+        count = self._topics[self._names.events][1]
+        self._partitions = (CATALOG, *(str(number) for number in range(count)))
+
+    @property
+    def environment(self) -> str:
+        return self._names.environment
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        return self._partitions
+
+    def identity(self, partition: str) -> str:
+        place = self._names.place(partition)
+        topic_id, count = self._topics[place.topic]
+        return f"kafka:{self._cluster}/{topic_id}/{count}/{place.partition}"
+
+    def reader(self, start: Mapping[str, int]) -> KafkaReader:
+        return KafkaReader(self._bootstrap, self._names, start)
+
+    def end(self, partition: str) -> int:
+        """The last stable offset. Raises LogUnavailable."""
+        return committed_end(self._admin, self._names.place(partition))
+
+    def owner(self) -> KafkaOwner:
+        """Raises UnsafeTopics where the topics could lose records, LogUnavailable where the broker is away."""
+        assert self._node, "an owner has an address"
+        if warnings := refuse_unsafe(self._bootstrap, self.environment):
+            _log.warning("topics check", findings=[str(finding) for finding in warnings])
+        return KafkaOwner(self._bootstrap, self._names, self._partitions, self._node, self._clock)
+
+    def keys(self) -> KafkaKeys:
+        return KafkaKeys(self._bootstrap, self._names)
+
+    def close(self) -> None:
+        """Nothing is held open between calls: readers, keys and the owner have a ``close`` of their own."""
+
+    def _describe(self) -> dict[str, tuple[str, int]]:
+        """Topic id and number of partitions by topic."""
+        wanted = [self._names.events, self._names.catalog, self._names.keys]
+        try:
+            self._cluster = self._admin.describe_cluster(request_timeout=REQUEST_LIMIT_S).result().cluster_id
+            found = self._admin.describe_topics(TopicCollection(wanted), request_timeout=REQUEST_LIMIT_S)
+            topics = {name: description.result() for name, description in found.items()}
+        except KafkaException as error:
+            raise LogUnavailable(f"the topics of {self.environment}: {error.args[0].str()}") from error
+        return {name: (str(topic.topic_id), len(topic.partitions)) for name, topic in topics.items()}

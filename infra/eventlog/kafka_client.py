@@ -1,0 +1,82 @@
+"""What every client of the broker shares: its settings, and reads that need no state."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from infra.eventlog.log import LogUnavailable
+
+REQUEST_LIMIT_S = 10.0
+
+# While a leader is elected, or a new topic is not known everywhere yet, nobody answers for a partition; that passes.
+_LEADER_MOVES = frozenset({
+    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.FENCED_LEADER_EPOCH, KafkaError._NOENT,
+})  # fmt: skip
+
+_logger = logging.getLogger("subledger.kafka")
+
+
+def client(bootstrap: str, **settings: Any) -> dict[str, Any]:
+    """Settings of any client; librdkafka's own messages go to the log."""
+    return {"bootstrap.servers": bootstrap, "logger": _logger, **settings}
+
+
+def assigned_consumer(bootstrap: str, places: list[TopicPartition], isolation: str = "read_committed") -> Consumer:
+    """A consumer of ``places`` from their offsets on, outside any group. An offset that the log does not have is an error."""
+    consumer = Consumer(
+        client(
+            bootstrap,
+            **{
+                "group.id": "unused",
+                "isolation.level": isolation,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 100,
+                "fetch.queue.backoff.ms": 10,
+            },
+        )
+    )
+    consumer.assign(places)
+    return consumer
+
+
+def committed_end(admin: AdminClient, place: TopicPartition) -> int:
+    """The last stable offset: what read_committed can reach now. Raises LogUnavailable."""
+    ask = {place: OffsetSpec.latest()}
+    deadline = time.monotonic() + REQUEST_LIMIT_S
+    while True:
+        try:
+            answers = admin.list_offsets(ask, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_LIMIT_S)
+            return int(next(iter(answers.values())).result().offset)
+        except KafkaException as error:
+            if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > deadline:
+                raise LogUnavailable(f"{place.topic}/{place.partition}: {error.args[0].str()}") from error
+            time.sleep(0.05)
+
+
+def record_at(bootstrap: str, place: TopicPartition) -> Message | None:
+    """The first record at or after ``place``, committed, or None where the log ends before. Raises LogUnavailable."""
+    consumer = assigned_consumer(bootstrap, [place])
+    deadline = time.monotonic() + REQUEST_LIMIT_S
+    try:
+        while time.monotonic() < deadline:
+            message = consumer.poll(0.1)
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                return message
+            if error.code() == error._PARTITION_EOF:
+                return None
+            raise LogUnavailable(f"{place.topic}/{place.partition}: {error.str()}")
+    finally:
+        consumer.close()
+    raise LogUnavailable(f"{place.topic}/{place.partition} gave no answer within {REQUEST_LIMIT_S:.0f} s")

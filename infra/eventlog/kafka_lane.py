@@ -1,0 +1,168 @@
+"""A lane: one transactional producer. What a failure means is decided here, by whether a commit was asked for before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client
+from infra.eventlog.kafka_message import Header
+from infra.eventlog.log import Aborted, AppendError, LogUnavailable, NotOwner, OutcomeUnknown, RecordRefused
+
+TRANSACTION_LIMIT_MS = 10_000
+_DELIVERY_LIMIT_MS = 8_000
+# Above the largest record that is admitted, and with a batch's overhead still under the broker's default of 1,048,588.
+_MESSAGE_LIMIT_BYTES = 1_040_000
+
+# Another process settled this lane (it took our partitions over, or has our name), or the group has put us out.
+_PUT_OUT = frozenset({
+    KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError.FENCED_MEMBER_EPOCH,
+})  # fmt: skip
+_REFUSED = frozenset({
+    KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_MSG_SIZE,
+    KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD,
+})  # fmt: skip
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Transaction:
+    """An open transaction. After ``flush``, ``delivered`` holds the last offset and broker time (ms) by topic and partition."""
+
+    producer: Producer
+    delivered: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    failed: list[KafkaError] = field(default_factory=list)
+    wrote: bool = False
+
+    def produce(self, place: TopicPartition, key: bytes, value: bytes, headers: list[Header], report: bool = True) -> None:
+        """Queue a record; ``report`` where its delivery is wanted (a partition's last stands for all before it)."""
+        self.wrote = True
+        callback = self._on_delivery if report else None
+        while True:
+            try:
+                self.producer.produce(place.topic, value, key, place.partition, on_delivery=callback, headers=list(headers))
+                return
+            except BufferError:
+                self.producer.poll(0.05)
+
+    def send_offsets(self, positions: Sequence[TopicPartition], membership: Any) -> None:
+        """The fence: the broker refuses a stale membership."""
+        if positions:
+            self.producer.send_offsets_to_transaction(list(positions), membership)
+
+    def flush(self) -> None:
+        """Wait until every record is delivered. Raises KafkaException for one that was not."""
+        self.producer.flush()
+        if self.failed:
+            # What the broker said (> 0) comes before what the client did about it: purging the rest.
+            raise KafkaException(max(self.failed, key=lambda error: error.code()))
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failed.append(error)
+            return
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None
+        assert partition is not None
+        assert offset is not None
+        self.delivered[topic, partition] = (offset, message.timestamp()[1])
+
+
+class Lane:
+    """One transactional id and its producer, made anew whenever the old one can do no more."""
+
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self.transactional_id = transactional_id
+        self._bootstrap = bootstrap
+        self._producer: Producer | None = None
+
+    def settle(self) -> None:
+        """Start afresh: whatever this id left open is ended at the broker. Raises LogUnavailable."""
+        self.drop()
+        try:
+            producer = Producer(
+                client(
+                    self._bootstrap,
+                    **{
+                        "transactional.id": self.transactional_id,
+                        "transaction.timeout.ms": TRANSACTION_LIMIT_MS,
+                        "message.timeout.ms": _DELIVERY_LIMIT_MS,
+                        "message.max.bytes": _MESSAGE_LIMIT_BYTES,
+                        "queue.buffering.max.messages": 1_000_000,
+                        "linger.ms": 0,
+                        "compression.type": "lz4",
+                    },
+                )
+            )
+            producer.init_transactions(REQUEST_LIMIT_S)
+        except KafkaException as error:
+            raise LogUnavailable(f"{self.transactional_id} could not be settled: {error.args[0].str()}") from error
+        self._producer = producer
+
+    @contextmanager
+    def transaction(self, partitions: frozenset[str]) -> Iterator[Transaction]:
+        """Commit what the block wrote, or nothing. ``partitions`` are those that a NotOwner names. Raises an AppendError."""
+        producer = self._ready()
+        transaction = Transaction(producer)
+        try:
+            producer.begin_transaction()
+            yield transaction
+        except KafkaException as error:
+            self._abort(producer)
+            raise _meaning(error, partitions) from error
+        except BaseException:
+            self._abort(producer)
+            raise
+        self._commit(transaction, partitions)
+
+    def drop(self) -> None:
+        """Let the producer go; the next use settles the lane first."""
+        self._producer = None
+
+    def _ready(self) -> Producer:
+        if self._producer is None:
+            try:
+                self.settle()
+            except LogUnavailable as error:
+                raise Aborted(str(error)) from error
+        assert self._producer is not None
+        return self._producer
+
+    def _commit(self, transaction: Transaction, partitions: frozenset[str]) -> None:
+        try:
+            transaction.producer.commit_transaction()
+        except KafkaException as error:
+            # Aborting in good order proves that nothing was committed.
+            aborted = error.args[0].txn_requires_abort() and self._abort(transaction.producer)
+            if not aborted:
+                self.drop()
+            if aborted or not transaction.wrote:
+                raise _meaning(error, partitions) from error
+            raise OutcomeUnknown(f"{self.transactional_id}: {error.args[0].str()}") from error
+
+    def _abort(self, producer: Producer) -> bool:
+        """Was the transaction aborted in good order? If not, the lane is settled before its next use."""
+        try:
+            producer.abort_transaction()
+        except KafkaException as error:
+            _log.warning("abort failed", transactional_id=self.transactional_id, error=error.args[0].str())
+            self.drop()
+            return False
+        return True
+
+
+def _meaning(error: KafkaException, partitions: frozenset[str]) -> AppendError:
+    """What an error means that came before a commit could take place."""
+    code = error.args[0].code()
+    if code in _PUT_OUT:
+        return NotOwner(partitions)
+    if code in _REFUSED:
+        return RecordRefused(error.args[0].str())
+    return Aborted(error.args[0].str())

@@ -1,0 +1,110 @@
+"""Membership in the group of owners (KIP-848): which partitions are ours, and the proof of it that each window sends.
+
+The group's consumer never reads: its partitions are paused. Rebalance callbacks run inside ``poll`` alone, so that between two
+polls, and thus during a window, what is ours does not change under our hands.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from threading import Thread
+from typing import Any
+
+import structlog
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
+
+from infra.eventlog.kafka_client import client
+from infra.eventlog.log import Change, LogUnavailable
+from infra.eventlog.topics import Names
+
+POLL_LIMIT_MS = 10_000
+_SLICE_S = 0.05
+_CLOSE_LIMIT_S = 3.0
+_FATAL = frozenset({
+    KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE,
+})  # fmt: skip
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class Membership:
+    """This process in the group; it joins at the first poll. One thread makes all calls."""
+
+    def __init__(self, bootstrap: str, names: Names, node: str) -> None:
+        self._names = names
+        self._consumer = Consumer(
+            client(
+                bootstrap,
+                **{
+                    "group.id": names.owners,
+                    "group.protocol": "consumer",
+                    "client.id": node,
+                    "max.poll.interval.ms": POLL_LIMIT_MS,
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                },
+            )
+        )
+        self._joined = False
+        self._gained: set[str] = set()
+        self._lost: set[str] = set()
+
+    def poll(self, timeout_s: float) -> Change:
+        """Serve the group until something changes, at most ``timeout_s``. Raises LogUnavailable."""
+        if not self._joined:
+            self._join()
+        deadline = time.monotonic() + timeout_s
+        while True:
+            remaining = deadline - time.monotonic()
+            self._serve(max(0.0, min(_SLICE_S, remaining)))
+            if self._gained or self._lost or remaining <= _SLICE_S:
+                return self._change()
+
+    def assigned(self) -> frozenset[str]:
+        return frozenset(self._names.partition(place) for place in self._consumer.assignment())
+
+    def proof(self) -> tuple[Any, frozenset[str]]:
+        """The membership to send with a window, and what was assigned *after* it was taken; no poll may come between the two."""
+        metadata = self._consumer.consumer_group_metadata()
+        return metadata, self.assigned()
+
+    def close(self) -> None:
+        """Leave the group. A coordinator that does not answer is not waited for: the session's end says the same."""
+        leaving = Thread(target=self._consumer.close, name="leave-owners", daemon=True)
+        leaving.start()
+        leaving.join(_CLOSE_LIMIT_S)
+        if leaving.is_alive():
+            _log.warning("the group was not left in time", group=self._names.owners)
+
+    def _join(self) -> None:
+        topics = [self._names.events, self._names.catalog]
+        self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
+        self._joined = True
+
+    def _serve(self, timeout_s: float) -> None:
+        message = self._consumer.poll(timeout_s)
+        error = message.error() if message is not None else None
+        if error is None:
+            return
+        if error.fatal() or error.code() in _FATAL:
+            raise LogUnavailable(f"{self._names.owners}: {error.str()}")
+        _log.warning("group of owners", group=self._names.owners, error=error.str())
+
+    def _change(self) -> Change:
+        change = Change(frozenset(self._gained), frozenset(self._lost))
+        self._gained.clear()
+        self._lost.clear()
+        return change
+
+    def _on_assign(self, consumer: Consumer, places: Sequence[TopicPartition]) -> None:
+        consumer.incremental_assign([TopicPartition(place.topic, place.partition, OFFSET_END) for place in places])
+        consumer.pause(list(places))
+        self._gained.update(self._names.partition(place) for place in places)
+
+    def _on_revoke(self, consumer: Consumer, places: Sequence[TopicPartition]) -> None:
+        consumer.incremental_unassign(list(places))
+        gone = {self._names.partition(place) for place in places}
+        self._gained -= gone
+        self._lost |= gone

@@ -1,0 +1,192 @@
+"""The write side of the log on Kafka: claims, and windows that the broker refuses from anybody who is not the owner.
+
+Every transaction sends an offset for each partition that it writes or proves: that of our claim there. So the group's committed
+offset of a partition names its present owner's claim, in which a successor finds the transactional ids to settle.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import orjson
+import structlog
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client, committed_end, record_at
+from infra.eventlog.kafka_lane import Lane, Transaction
+from infra.eventlog.kafka_membership import Membership
+from infra.eventlog.kafka_message import headers_of, record_of
+from infra.eventlog.log import Aborted, AppendError, Change, LogUnavailable, LogUnusable, NotOwner
+from infra.eventlog.number import claim_record
+from infra.eventlog.record import Record
+from infra.eventlog.topics import Names
+
+CLOCK_TOLERANCE_S = 5.0
+_LANES = 2
+_PROMPT_S = 0.2
+_PATIENCE_S = 4.0
+_GLANCE_S = 0.005
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+class KafkaOwner:
+    """Owns what the group assigns to it. One window is in flight; two lanes take turns, while the broker ends the last window."""
+
+    def __init__(self, bootstrap: str, names: Names, partitions: Sequence[str], node: str, clock: Callable[[], float]) -> None:
+        """``clock`` gives seconds since 1970, to be held against the broker's. Raises LogUnavailable."""
+        self._bootstrap = bootstrap
+        self._names = names
+        self._partitions = partitions
+        self._node = node
+        self._clock = clock
+        self._skew_s = 0.0
+        self._admin = AdminClient(client(bootstrap))
+        self._lanes = [Lane(bootstrap, names.transactional_id(node, number)) for number in range(_LANES)]
+        self._windows = 0
+        self._claims: dict[str, int] = {}
+        self._loading = False
+        self._membership = Membership(bootstrap, names, node)
+        self.recover()
+
+    def poll(self, timeout_s: float) -> Change:
+        change = self._membership.poll(timeout_s)
+        for partition in change.lost:
+            self._claims.pop(partition, None)
+        return change
+
+    def claim(self, partition: str, term: int, now: datetime) -> Record:
+        try:
+            return self._claim(partition, term, now)
+        except (AppendError, LogUnavailable) as error:
+            self._disown({partition})
+            if isinstance(error, NotOwner):
+                raise
+            # Nothing was decided under this claim: whether it stands is seen when the next one is read through.
+            raise Aborted(f"partition {partition} could not be claimed: {error}") from error
+
+    def commit(self, records: Sequence[Record], data_keys: Mapping[str, bytes], proves: frozenset[str]) -> Mapping[str, int]:
+        last = {record.partition: position for position, record in enumerate(records)}
+        partitions = proves | last.keys()
+        membership, assigned = self._membership.proof()
+        missing = partitions - (assigned & self._claims.keys())
+        if missing:
+            raise NotOwner(missing)
+        positions = [self._names.place(partition, self._claims[partition]) for partition in partitions]
+        try:
+            with self._lane().transaction(partitions) as transaction:
+                for position, record in enumerate(records):
+                    self._produce(transaction, record, report=last[record.partition] == position)
+                for key, wrapped in data_keys.items():
+                    transaction.produce(TopicPartition(self._names.keys, 0), key.encode(), wrapped, [], report=False)
+                transaction.send_offsets(positions, membership)
+                transaction.flush()
+                self._check_clock(transaction)
+        except NotOwner:
+            self._disown(partitions)
+            self._drop_lanes()
+            raise
+        return {partition: self._offset(transaction, partition) + 1 for partition in last}
+
+    def load(self, records: Sequence[Record]) -> None:
+        if not self._loading and any(committed_end(self._admin, self._names.place(name)) for name in self._partitions):
+            raise LogUnusable("an export is loaded into an empty log only")
+        self._loading = True
+        with self._lane().transaction(frozenset()) as transaction:
+            for record in records:
+                self._produce(transaction, record, report=False)
+            transaction.flush()
+
+    def recover(self) -> None:
+        for lane in self._lanes:
+            lane.settle()
+
+    def close(self) -> None:
+        self._membership.close()
+        self._drop_lanes()
+
+    def _claim(self, partition: str, term: int, now: datetime) -> Record:
+        place = self._names.place(partition)
+        before = self._claim_before(place)
+        membership, assigned = self._membership.proof()
+        if partition not in assigned:
+            raise NotOwner({partition})
+        ids = [lane.transactional_id for lane in self._lanes]
+        record = claim_record(partition, term, now, self._names.environment, self._node, ids)
+        with self._lane().transaction(frozenset({partition})) as transaction:
+            self._produce(transaction, record, report=True)
+            transaction.flush()
+            offset = self._offset(transaction, partition)
+            transaction.send_offsets([self._names.place(partition, offset)], membership)
+            self._check_clock(transaction)
+        if not self._readable(place, offset, _PROMPT_S):
+            self._settle_owner_before(partition, before)
+            if not self._readable(place, offset, _PATIENCE_S):
+                raise Aborted(f"an open transaction holds back the claim at offset {offset}")
+        self._claims[partition] = offset
+        return replace(record, offset=offset)
+
+    def _claim_before(self, place: TopicPartition) -> int:
+        """The offset of the last claim whose owner the broker accepted; negative where there is none."""
+        asked = ConsumerGroupTopicPartitions(self._names.owners, [place])
+        try:
+            answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REQUEST_LIMIT_S)
+            return int(answer[self._names.owners].result().topic_partitions[0].offset)
+        except KafkaException as error:
+            raise LogUnavailable(error.args[0].str()) from error
+
+    def _readable(self, place: TopicPartition, offset: int, limit_s: float) -> bool:
+        """Can a committed reader reach ``offset`` within ``limit_s``?"""
+        deadline = time.monotonic() + limit_s
+        while committed_end(self._admin, place) <= offset:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_GLANCE_S)
+        return True
+
+    def _settle_owner_before(self, partition: str, offset: int) -> None:
+        """End what a former owner, dead in the middle of a window, left open: by the transactional ids that its claim names."""
+        message = record_at(self._bootstrap, self._names.place(partition, offset)) if offset >= 0 else None
+        record = record_of(message, partition) if message is not None else None
+        if record is None or not record.is_claim:
+            _log.warning("no claim of a former owner", partition=partition, offset=offset)
+            return
+        ours = {lane.transactional_id for lane in self._lanes}
+        for transactional_id in orjson.loads(record.value)["transactional_ids"]:
+            if transactional_id not in ours:
+                _log.info("settling a former owner's window", transactional_id=transactional_id, partition=partition)
+                Lane(self._bootstrap, transactional_id).settle()
+
+    def _produce(self, transaction: Transaction, record: Record, report: bool) -> None:
+        place = self._names.place(record.partition)
+        transaction.produce(place, record.key.encode(), record.value, headers_of(record), report)
+
+    def _offset(self, transaction: Transaction, partition: str) -> int:
+        place = self._names.place(partition)
+        return transaction.delivered[place.topic, place.partition][0]
+
+    def _check_clock(self, transaction: Transaction) -> None:
+        """Our clock numbers and dates the records: it must agree with the broker's when a record is delivered."""
+        if transaction.delivered:
+            broker_ms = max(broker_ms for _, broker_ms in transaction.delivered.values())
+            self._skew_s = self._clock() - broker_ms / 1000
+        if abs(self._skew_s) > CLOCK_TOLERANCE_S:
+            raise Aborted(f"our clock is {self._skew_s:+.1f} s off the broker's; at most {CLOCK_TOLERANCE_S:.0f} s are allowed")
+
+    def _lane(self) -> Lane:
+        self._windows += 1
+        return self._lanes[self._windows % _LANES]
+
+    def _disown(self, partitions: Iterable[str]) -> None:
+        """Write them no more before a new claim."""
+        for partition in partitions:
+            self._claims.pop(partition, None)
+
+    def _drop_lanes(self) -> None:
+        """A successor may have settled either of them: both start afresh."""
+        for lane in self._lanes:
+            lane.drop()

@@ -1,0 +1,72 @@
+"""What goes in and out of the window thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from infra.eventlog.derived import Derived
+from infra.eventlog.index import Index
+from infra.eventlog.reader import ReaderState
+from infra.eventlog.record import Append
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What waits for a window: an append with the rows derived from the streams it changed, or (``append`` None) a proof alone,
+    for an answer that must not be released before the state it rests on has committed.
+
+    ``epoch`` is the one last announced for the partition; an entry of another is dropped. ``token`` comes back with the result.
+    """
+
+    partition: str
+    epoch: int
+    token: object
+    append: Append | None = None
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Where an entry stands in the log: its last event's sequence and hash; for a proof, those of the last event committed."""
+
+    partition: str
+    sequence: int
+    hash: str
+
+
+class Listener(Protocol):
+    """Told by the window thread, on the window thread, in the order in which things happen; must not block."""
+
+    def serving(self, partition: str, index: Index, state: ReaderState, epoch: int, /) -> None:
+        """The partition is ours, claimed and read through the claim: decide for it, and submit under ``epoch``."""
+        ...
+
+    def stopped(self, partitions: frozenset[str], reason: str, /) -> None:
+        """Serve these no more. Nothing that was submitted for them and not settled has been or will be written."""
+        ...
+
+    def unknown(self, partitions: frozenset[str], reason: str, /) -> None:
+        """Serve these no more. Whether what was submitted was written is known when they are served again: by command id."""
+        ...
+
+    def settled(self, results: Sequence[tuple[object, Committed]], /) -> None:
+        """The entries of these tokens have committed."""
+        ...
+
+    def failed(self, epochs: Mapping[str, int], reason: str, /) -> None:
+        """Nothing unsettled of these partitions was written: forget what was speculated, decide again, under the new epochs."""
+        ...
+
+    def refused(self, token: object, reason: str, /) -> None:
+        """This entry alone cannot be written; ``failed`` follows for its partition."""
+        ...
+
+    def broken(self, partition: str, error: Exception, /) -> None:
+        """The partition cannot be served: its log contradicts itself, or its index is unusable. Somebody must look."""
+        ...
+
+    def died(self, error: BaseException, /) -> None:
+        """The window thread has ended by this error; nothing is served any more."""
+        ...

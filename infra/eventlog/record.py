@@ -1,0 +1,90 @@
+"""The record: one event, or one claim, as both logs store it (design: CloudEvents binary mode).
+
+Attribute names follow CloudEvents; on the wire each is a header ``ce_<name>``. All values are text. The value is plain JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+CATALOG = "catalog"
+CLAIM_TYPE = "ledger.partition_claimed.v1"
+GENESIS = "0" * 64
+SPEC_VERSION = "1.0"
+
+# The order in which attributes enter the hash; an absent attribute takes no part. Never reorder: old hashes depend on it.
+ATTRIBUTES = (
+    "id", "source", "type", "subject", "time", "dataschema", "partitionkey", "sequence", "streamversion", "term", "tenant",
+    "storefront", "actor", "reason", "commandid", "commandindex", "commandcount", "fingerprint", "catalogsequence", "traceparent",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a shard decided, not yet numbered. ``value`` is the event's JSON."""
+
+    stream: str
+    version: int
+    type: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """All events of one command: they commit together or not at all.
+
+    ``partition`` is a number as text, or ``catalog``; ``key`` is ``tenant/customer`` (``tenant`` in the catalog) and the scope of
+    ``command_id``; ``data_keys`` are wrapped data keys by key, made durable in the same window.
+    """
+
+    partition: str
+    key: str
+    tenant: str
+    command_id: str
+    events: tuple[Event, ...]
+    fingerprint: str = ""
+    storefront: str = ""
+    actor: str = ""
+    reason: str = ""
+    catalog_sequence: int = 0
+    traceparent: str = ""
+    data_keys: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored record. ``attributes`` holds every CloudEvents attribute but ``specversion``; ``offset`` is -1 until it is stored."""
+
+    partition: str
+    key: str
+    attributes: Mapping[str, str]
+    value: bytes
+    previous_hash: str
+    hash: str
+    offset: int = -1
+
+    @property
+    def is_claim(self) -> bool:
+        return self.attributes["type"] == CLAIM_TYPE
+
+    @property
+    def sequence(self) -> int:
+        return int(self.attributes["sequence"])
+
+    @property
+    def term(self) -> int:
+        return int(self.attributes["term"])
+
+
+def content_hash(previous_hash: str, attributes: Mapping[str, str], value: bytes) -> str:
+    """SHA-256 over the previous hash, the attributes in their fixed order, each with its length, and the value's bytes, as hex."""
+    digest = sha256(previous_hash.encode())
+    for name in ATTRIBUTES:
+        text = attributes.get(name)
+        if text is not None:
+            data = text.encode()
+            digest.update(f"\n{name}:{len(data)}:".encode() + data)
+    digest.update(b"\n\n" + value)
+    return digest.hexdigest()

@@ -1,0 +1,165 @@
+"""Bringing indexes up to the log, and taking partitions over: read, claim, read through the claim, and only then serve.
+
+Both go step by step, so that the window thread serves other partitions and keeps its membership in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from infra.eventlog.derived import Derive
+from infra.eventlog.index import Index, IndexConflict, IndexUnusable
+from infra.eventlog.log import Aborted, Log, Owner
+from infra.eventlog.reader import Command, LogBroken, Quarantine, Reader
+from infra.eventlog.record import Record
+
+log = structlog.get_logger(__name__)
+
+BATCH_RECORDS = 4000
+BATCH_STREAMS = 1000
+
+
+class CatchUp:
+    """Reads partitions from where their indexes stand, through the readers' rule, into the indexes."""
+
+    def __init__(self, event_log: Log, indexes: Mapping[str, Index], derive: Derive) -> None:
+        self.broken: dict[str, LogBroken | IndexConflict] = {}  # partitions given up, each with its error
+        self._indexes = dict(indexes)
+        self._derive = derive
+        self._readers = {partition: Reader(index.state) for partition, index in indexes.items()}
+        self._reader = event_log.reader({partition: index.state.offset for partition, index in indexes.items()})
+
+    def step(self, timeout_s: float) -> int:
+        """Read and index one batch, waiting up to ``timeout_s`` for its first record; gives the number of records."""
+        batch: dict[str, list[Record]] = {}
+        count, got = 0, self._reader.poll(timeout_s)
+        while got:
+            for record in got:
+                batch.setdefault(record.partition, []).append(record)
+            count += len(got)
+            got = self._reader.poll(0) if count < BATCH_RECORDS else ()
+        for partition, records in batch.items():
+            if partition in self._indexes:
+                self._absorb(partition, records)
+        return count
+
+    def _absorb(self, partition: str, records: Sequence[Record]) -> None:
+        index, reader = self._indexes[partition], self._readers[partition]
+        try:
+            results = [result for record in records for result in reader.feed(record)]
+            commands = [result for result in results if isinstance(result, Command)]
+            quarantined = [result for result in results if isinstance(result, Quarantine)]
+            index.absorb(commands, quarantined, reader.state)
+        except (LogBroken, IndexConflict) as error:
+            self.broken[partition] = error
+            self.drop(partition)
+            return
+        for each in quarantined:
+            log.error("record quarantined", partition=partition, offset=each.record.offset, kind=each.kind, reason=each.reason)
+
+    def reached(self, partition: str, offset: int) -> bool:
+        """Whether everything below ``offset`` has been read."""
+        return self._reader.position(partition) >= offset
+
+    def derived(self, partition: str) -> bool:
+        """Derive some more rows of streams that were read; True when none are left."""
+        return self._indexes[partition].settle(self._derive, BATCH_STREAMS) < BATCH_STREAMS
+
+    def drop(self, partition: str) -> None:
+        """Read on, but leave the index of ``partition`` alone."""
+        self._indexes.pop(partition, None)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class Takeover:
+    """Takes ``indexes``' partitions over. ``partitions`` are those still under way."""
+
+    def __init__(
+        self, event_log: Log, owner: Owner, indexes: Mapping[str, Index], derive: Derive, clock: Callable[[], datetime]
+    ) -> None:
+        self.broken: dict[str, Exception] = {}
+        self._indexes = dict(indexes)
+        self._owner = owner
+        self._clock = clock
+        self._claims: dict[str, Record] = {}
+        self._ends = {partition: event_log.end(partition) for partition in indexes}
+        self._catch_up = CatchUp(event_log, indexes, derive)
+
+    @property
+    def partitions(self) -> frozenset[str]:
+        return frozenset(self._indexes)
+
+    def step(self, timeout_s: float) -> dict[str, Index]:
+        """Go on a little; gives the partitions that are ready to be served. Raises an AppendError of a claim, but not Aborted."""
+        self._catch_up.step(timeout_s)
+        for partition, error in self._catch_up.broken.items():
+            self._give_up(partition, error)
+        ready = [partition for partition in self.partitions if self._advance(partition)]
+        return {partition: self._indexes.pop(partition) for partition in ready}
+
+    def _advance(self, partition: str) -> bool:
+        """Claim when all is read; True when our claim is the latest that counts and all rows are derived."""
+        index, claim = self._indexes[partition], self._claims.get(partition)
+        if claim is None:
+            if self._catch_up.reached(partition, self._ends[partition]):
+                self._claim(partition, index)
+            return False
+        if not self._catch_up.reached(partition, claim.offset + 1):
+            return False
+        if index.state.claim != claim.hash:  # a higher term came in between: claim above it
+            del self._claims[partition]
+            return False
+        return self._catch_up.derived(partition)
+
+    def _claim(self, partition: str, index: Index) -> None:
+        try:
+            claim = self._owner.claim(partition, index.state.term + 1, self._clock())
+        except Aborted:
+            return  # nothing was written: the next step tries again
+        if claim.offset < index.state.offset:
+            reason = f"{index.path} has read up to offset {index.state.offset}, but the log stands at {claim.offset} only"
+            self._give_up(partition, IndexUnusable(f"{reason}; the log has lost records, or the index is not of this log"))
+            return
+        self._claims[partition] = claim
+
+    def _give_up(self, partition: str, error: Exception) -> None:
+        if partition in self._indexes:
+            self.broken[partition] = error
+            self.drop(partition)
+
+    def drop(self, partition: str) -> None:
+        """No longer take ``partition`` over."""
+        if index := self._indexes.pop(partition, None):
+            self._catch_up.drop(partition)
+            index.queries.close()
+            index.close()
+
+    def close(self) -> None:
+        """Drop all that is under way."""
+        for partition in self.partitions:
+            self.drop(partition)
+        self._catch_up.close()
+
+
+def rebuild(event_log: Log, indexes: Mapping[str, Index], derive: Derive, progress: Callable[[int], None]) -> None:
+    """Bring indexes up to the log as it stands now, telling ``progress`` the records of each step.
+
+    Raises LogBroken, IndexConflict.
+    """
+    ends = {partition: event_log.end(partition) for partition in indexes}
+    catch_up = CatchUp(event_log, indexes, derive)
+    try:
+        while not all(catch_up.reached(partition, end) for partition, end in ends.items()):
+            progress(catch_up.step(0.1))
+            for error in catch_up.broken.values():
+                raise error
+        for partition in indexes:
+            while not catch_up.derived(partition):
+                pass
+    finally:
+        catch_up.close()

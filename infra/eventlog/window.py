@@ -1,0 +1,276 @@
+"""The window thread: the one thread that owns partitions and appends. Everything that waits commits together (group commit).
+
+A turn: poll the ownership → go on with takeovers → take what waits → number, stage in the indexes, commit in the log, commit the
+indexes, tell the listener. One window is in flight at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from threading import Condition, Thread
+
+import structlog
+
+from infra.eventlog.derived import Derive
+from infra.eventlog.index import Index, IndexConflict, IndexUnusable
+from infra.eventlog.listener import Entry, Listener
+from infra.eventlog.log import AppendError, Log, LogUnavailable, NotOwner, OutcomeUnknown, Owner, RecordRefused
+from infra.eventlog.number import CatalogFell
+from infra.eventlog.takeover import Takeover
+from infra.eventlog.window_commit import WindowCommit
+
+MAX_WINDOW_APPENDS = 1000
+MAX_WINDOW_BYTES = 4_000_000
+IDLE_S = 0.05  # how long a turn waits for entries; the ownership is polled at least this often
+READ_WAIT_S = 0.02  # how long a turn waits for records while partitions are being taken over
+RETRY_S = 0.5  # before what failed because something was unavailable is tried again
+CLOSE_LIMIT_S = 5.0
+
+# One entry is at fault, and the window would fail again with it.
+REFUSALS = (RecordRefused, IndexConflict, CatalogFell)
+
+OpenIndex = Callable[[str], Index]
+
+log = structlog.get_logger(__name__)
+
+
+class WindowThread:
+    """Owns partitions of ``event_log`` and commits what is submitted. All results go to ``listener``."""
+
+    def __init__(
+        self,
+        event_log: Log,
+        open_index: OpenIndex,
+        derive: Derive,
+        listener: Listener,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._log = event_log
+        self._open_index = open_index
+        self._derive = derive
+        self._listener = listener
+        self._clock = clock
+        self._waiting: deque[Entry] = deque()
+        self._wake = Condition()
+        self._closing = False
+        self._assigned: set[str] = set()
+        self._broken: set[str] = set()
+        self._serving: dict[str, Index] = {}
+        self._epochs: dict[str, int] = {}
+        self._takeovers: list[Takeover] = []
+        self._retry_at = 0.0
+        self._thread = Thread(target=self._run, name="window", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, entries: Iterable[Entry]) -> None:
+        """Let ``entries`` wait for the next window, in their order. Callable from any thread."""
+        with self._wake:
+            self._waiting.extend(entries)
+            self._wake.notify()
+
+    def close(self) -> None:
+        """End after the window in flight. Raises TimeoutError where it does not end in time."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(CLOSE_LIMIT_S)
+        if self._thread.is_alive():
+            raise TimeoutError(f"the window thread did not end within {CLOSE_LIMIT_S} s")
+
+    def _run(self) -> None:
+        try:
+            owner = self._log.owner()
+            try:
+                while not self._closing:
+                    self._turn(owner)
+                self._stop(frozenset(self._serving), "this node is closing")
+            finally:
+                self._release()
+                owner.close()
+        except BaseException as error:  # told, never silent: without this thread nothing is served
+            log.exception("window thread died")
+            self._listener.died(error)
+
+    def _release(self) -> None:
+        for takeover in self._takeovers:
+            takeover.close()
+        for index in self._serving.values():
+            index.close()
+
+    def _turn(self, owner: Owner) -> None:
+        self._poll(owner)
+        if time.monotonic() >= self._retry_at:
+            try:
+                self._take_over(owner)
+            except (AppendError, LogUnavailable, sqlite3.OperationalError) as error:
+                log.warning("takeover put off", error=str(error), exc_info=not isinstance(error, AppendError))
+                self._abandon_takeovers()
+                self._retry_at = time.monotonic() + RETRY_S
+        entries = self._take(0.0 if self._takeovers else IDLE_S)
+        if entries:
+            self._window(owner, entries)
+
+    # Ownership
+
+    def _poll(self, owner: Owner) -> None:
+        change = owner.poll(0)
+        if change.gained or change.lost:
+            log.info("ownership changed", gained=sorted(change.gained), lost=sorted(change.lost))
+        self._assigned = (self._assigned - change.lost) | change.gained
+        self._broken -= change.lost
+        # A partition announced again is to be claimed again.
+        self._stop(change.lost | change.gained, "no longer owned by this node")
+        for takeover in self._takeovers:
+            for partition in change.lost:
+                takeover.drop(partition)
+
+    def _stop(self, partitions: Iterable[str], reason: str) -> None:
+        stopped = self._withdraw(partitions)
+        if stopped:
+            self._listener.stopped(stopped, reason)
+
+    def _withdraw(self, partitions: Iterable[str]) -> frozenset[str]:
+        """Serve these no more; gives those that were served."""
+        withdrawn = frozenset(partitions) & self._serving.keys()
+        for partition in withdrawn:
+            self._serving.pop(partition).close()
+        return withdrawn
+
+    def _take_over(self, owner: Owner) -> None:
+        under_way = {partition for takeover in self._takeovers for partition in takeover.partitions}
+        wanted = self._assigned - self._serving.keys() - self._broken - under_way
+        indexes = {partition: index for partition in sorted(wanted) if (index := self._opened(partition))}
+        if indexes:
+            self._takeovers.append(Takeover(self._log, owner, indexes, self._derive, self._clock))
+        for takeover in list(self._takeovers):
+            for partition, index in takeover.step(0.0 if self._waiting else READ_WAIT_S).items():
+                self._serve(partition, index)
+            for partition, error in takeover.broken.items():
+                self._give_up(partition, error)
+            if not takeover.partitions:
+                takeover.close()
+                self._takeovers.remove(takeover)
+
+    def _opened(self, partition: str) -> Index | None:
+        try:
+            return self._open_index(partition)
+        except IndexUnusable as error:
+            self._give_up(partition, error)
+            return None
+
+    def _give_up(self, partition: str, error: Exception) -> None:
+        if partition not in self._broken:
+            log.error("partition cannot be served", partition=partition, error=str(error))
+            self._broken.add(partition)
+            self._listener.broken(partition, error)
+
+    def _serve(self, partition: str, index: Index) -> None:
+        self._serving[partition] = index
+        log.info("serving", partition=partition, term=index.state.term, sequence=index.state.sequence)
+        self._listener.serving(partition, index, index.state, self._next_epoch(partition))
+
+    def _abandon_takeovers(self) -> None:
+        for takeover in self._takeovers:
+            takeover.close()
+        self._takeovers.clear()
+
+    def _next_epoch(self, partition: str) -> int:
+        self._epochs[partition] = self._epochs.get(partition, 0) + 1
+        return self._epochs[partition]
+
+    # Windows
+
+    def _take(self, wait_s: float) -> list[Entry]:
+        """What waits, up to the bounds of a window, without the entries of older epochs."""
+        taken: list[Entry] = []
+        size = 0
+        with self._wake:
+            if not self._waiting and not self._closing:
+                self._wake.wait(wait_s)
+            while self._waiting and len(taken) < MAX_WINDOW_APPENDS and size < MAX_WINDOW_BYTES:
+                entry = self._waiting.popleft()
+                if entry.partition in self._serving and entry.epoch == self._epochs[entry.partition]:
+                    taken.append(entry)
+                    size += sum(len(event.value) for event in entry.append.events) if entry.append else 0
+        return taken
+
+    def _window(self, owner: Owner, entries: Sequence[Entry]) -> None:
+        """Commit ``entries``, or tell the listener why not."""
+        try:
+            self._commit(owner, entries)
+        except REFUSALS as error:
+            self._bisect(owner, entries, error)
+        except AppendError as error:
+            self._not_committed(owner, {entry.partition for entry in entries}, error)
+
+    def _not_committed(self, owner: Owner, partitions: set[str], error: AppendError) -> None:
+        if isinstance(error, NotOwner):
+            self._stop(error.partitions, str(error))
+            self._fail(partitions, "another partition of the window is no longer owned by this node")
+        elif isinstance(error, OutcomeUnknown):
+            log.error("outcome unknown", partitions=sorted(partitions), error=str(error))
+            self._listener.unknown(self._withdraw(partitions), str(error))
+            self._recover(owner)
+        else:
+            self._fail(partitions, str(error))
+            self._pause()
+
+    def _commit(self, owner: Owner, entries: Sequence[Entry]) -> None:
+        window = WindowCommit(self._serving, self._log.environment, self._clock())
+        try:
+            window.stage(entries)
+            ends = owner.commit(window.records, window.data_keys, window.partitions)
+        except BaseException:
+            window.rollback()
+            raise
+        try:
+            window.finish(ends)
+        except sqlite3.Error as error:  # committed in the log, but the index cannot follow: take over anew, read it back
+            window.rollback()
+            raise OutcomeUnknown(f"an index could not be written: {error}") from error
+        self._listener.settled(window.results(entries))
+
+    def _bisect(self, owner: Owner, entries: Sequence[Entry], error: Exception) -> None:
+        """Find the one entry that cannot be written. What stands before it commits; what stands after it is decided again."""
+        partitions = {entry.partition for entry in entries}
+        while len(entries) > 1:
+            half = entries[: len(entries) // 2]
+            try:
+                self._commit(owner, half)
+                entries = entries[len(half) :]
+            except REFUSALS as narrower:
+                entries, error = half, narrower
+            except AppendError as other:
+                self._not_committed(owner, partitions, other)
+                return
+        log.error("entry refused", partition=entries[0].partition, error=str(error))
+        self._listener.refused(entries[0].token, str(error))
+        self._fail(partitions, "an entry of the window was refused")
+
+    def _fail(self, partitions: Iterable[str], reason: str) -> None:
+        epochs = {partition: self._next_epoch(partition) for partition in partitions if partition in self._serving}
+        if epochs:
+            log.warning("window failed", partitions=sorted(epochs), reason=reason)
+            self._listener.failed(epochs, reason)
+
+    def _pause(self) -> None:
+        """Nothing can be written just now: let a little time pass before what is decided again is tried."""
+        with self._wake:
+            if not self._closing:
+                self._wake.wait_for(lambda: self._closing, timeout=IDLE_S)
+
+    def _recover(self, owner: Owner) -> None:
+        """Settle what is open; until that is done nothing else may be written."""
+        while not self._closing:
+            try:
+                owner.recover()
+                return
+            except (AppendError, LogUnavailable) as error:
+                log.warning("recovery put off", error=str(error))
+                time.sleep(RETRY_S)

@@ -1,0 +1,118 @@
+"""Request context as pure ASGI middleware: ``Request-Id``, ``traceparent``, log context, ``Cache-Control`` and a limit on bodies.
+
+The request's id and the trace stand in ``request.state.request_id`` and ``request.state.traceparent``, and in every log line.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infra.http.problems import body_too_large, internal_error, render
+
+_log = structlog.get_logger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+def request_id(given: str | None) -> str:
+    """The caller's id where it is a plain token, else a new one."""
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return f"req_{secrets.token_hex(12)}"
+
+
+def traceparent(given: str | None) -> str:
+    """A W3C trace context for this hop: the caller's trace with a span of our own, or a new trace."""
+    match = _TRACEPARENT.fullmatch(given or "")
+    trace, flags = secrets.token_hex(16), "01"
+    if match and match[1] != "ff" and int(match[2], 16) and int(match[3], 16):
+        trace, flags = match[2], match[4]
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+
+
+class RequestContext:
+    """Outermost middleware of an app. ``body_bytes_max`` bounds what a request may send; more is answered with 413.
+
+    It stands around everything, so the answer to an unexpected error is made here: it carries the request's id as well.
+    """
+
+    def __init__(self, app: ASGIApp, *, body_bytes_max: int = 1_000_000) -> None:
+        self._app = app
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id(headers.get("request-id"))
+        state["traceparent"] = traceparent(headers.get("traceparent"))
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=state["request_id"], trace=state["traceparent"][3:35])
+        answer = _Answer(send, state["request_id"])
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._body_bytes_max:
+            await render(Request(scope), body_too_large())(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, _LimitedBody(receive, self._body_bytes_max), answer)
+        except Exception as error:
+            _log.error("request_failed", path=scope["path"], method=scope["method"], exc_info=error)
+            if answer.started:
+                raise
+            await render(Request(scope), internal_error())(scope, receive, answer)
+
+
+class _LimitedBody:
+    def __init__(self, receive: Receive, bytes_max: int) -> None:
+        self._receive = receive
+        self._left = bytes_max
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise HTTPException(413)  # the one kind of error that FastAPI lets through while it reads a body
+        return message
+
+
+class _Answer:
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            headers["Request-Id"] = self._request_id
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body, on every route."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, without_body)

@@ -1,0 +1,331 @@
+"""The response models of both APIs: the command API renders them from aggregates, the query API from rows.
+
+Money is ``{amount, currency}`` in minor units, instants are RFC 3339 in UTC with ``Z``, periods are half-open.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.catalog.terms import EntitlementKind, Grant, Interval
+from domain.money import MAX_AMOUNT
+
+Resource = TypeVar("Resource", bound=BaseModel)
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+Version = Annotated[int, Field(ge=0, description="Version of the stream this is true at; the ETag's number.")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Amount(_Body):
+    """Minor units of a currency. A balance or a sum may pass the limit of one amount, so there is none here."""
+
+    amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT * 10**6, examples=[4999])]
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"])]
+
+
+class Period(_Body):
+    """``[start, end)``."""
+
+    start: Instant
+    end: Instant
+
+
+class Tenant(_Body):
+    object: Literal["tenant"] = "tenant"
+    id: str
+    name: str
+    created: Instant
+    version: Version
+
+
+class Storefront(_Body):
+    object: Literal["storefront"] = "storefront"
+    id: str
+    name: str
+    timezone: str
+    payment_provider: str
+    retry_after_s: list[int]
+    created: Instant
+    version: Version
+
+
+class Entitlement(_Body):
+    object: Literal["entitlement"] = "entitlement"
+    id: str
+    kind: EntitlementKind
+    name: str
+    created: Instant
+    version: Version
+
+
+class Bundle(_Body):
+    object: Literal["bundle"] = "bundle"
+    id: str
+    storefront: str
+    name: str
+    grants: list[Grant]
+    created: Instant
+    version: Version
+
+
+class Price(_Body):
+    """One version of a price; ``id`` names all versions, ``price_version`` this one (the newest where none is asked for)."""
+
+    object: Literal["price"] = "price"
+    id: str
+    price_version: int
+    storefront: str
+    bundle: str
+    amount: Amount
+    interval: Interval
+    trial_days: int
+    term_periods: int | None
+    created: Instant
+    version: Version
+
+
+class ApiKey(_Body):
+    """An API key without its text, which only the answer of its issue holds."""
+
+    object: Literal["api_key"] = "api_key"
+    id: str
+    name: str
+    permissions: list[str]
+    revoked_at: Instant | None
+    created: Instant
+    version: Version
+
+
+class TestClock(_Body):
+    __test__ = False  # not a test case, whatever its name says
+
+    object: Literal["test_clock"] = "test_clock"
+    id: str
+    name: str
+    now: Instant
+    created: Instant
+    version: Version
+
+
+class Personal(_Body):
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+
+
+class PaymentMethod(_Body):
+    provider: str
+    token: str
+
+
+class Customer(_Body):
+    object: Literal["customer"] = "customer"
+    id: str
+    external_id: str | None
+    storefront: str
+    timezone: str
+    test_clock: str | None
+    personal: Personal | None
+    payment_method: PaymentMethod | None
+    created: Instant
+    version: Version
+
+
+SubscriptionState = Literal["trial", "active", "grace", "suspended", "cancelled", "expired"]
+
+
+class Subscription(_Body):
+    """``current_period`` is the last period billed; ``access`` holds until ``access_until`` where that is set."""
+
+    object: Literal["subscription"] = "subscription"
+    id: str
+    customer: str
+    storefront: str
+    bundle: str
+    price: str
+    price_version: int
+    state: SubscriptionState
+    amount: Amount
+    interval: Interval
+    timezone: str
+    started_at: Instant
+    trial_ends_at: Instant | None
+    term_ends_at: Instant | None
+    current_period: Period | None
+    cancel_at: Instant | None
+    ended_at: Instant | None
+    access: bool
+    access_until: Instant | None
+    created: Instant
+    version: Version
+
+
+class InvoiceLine(_Body):
+    kind: str
+    description: str
+    bundle: str
+    price: str
+    price_version: int
+    period: Period
+    amount: Amount
+
+
+class AppliedPayment(_Body):
+    payment: str
+    amount: Amount
+    applied_at: Instant
+
+
+InvoiceStatus = Literal["open", "paid"]
+
+
+class Invoice(_Body):
+    """One invoice is one document: what is owed for which period, and what paid it (``paid_at``: open became 0)."""
+
+    object: Literal["invoice"] = "invoice"
+    id: str
+    number: str
+    customer: str
+    subscription: str
+    storefront: str
+    status: InvoiceStatus
+    currency: str
+    lines: list[InvoiceLine]
+    total: Amount
+    open: Amount
+    issued_at: Instant
+    due_at: Instant
+    paid_at: Instant | None
+    payments: list[AppliedPayment]
+    version: Version
+
+
+AttemptState = Literal["pending", "captured", "failed", "unknown"]
+
+
+class Attempt(_Body):
+    """One call of the provider, or ``no_payment_method`` without a call. ``code`` says why it failed."""
+
+    attempt: int
+    state: AttemptState
+    started_at: Instant
+    settled_at: Instant | None
+    provider: str | None
+    provider_reference: str | None
+    code: str | None
+
+
+PaymentState = Literal["waiting", "pending", "captured", "failed", "unknown", "abandoned", "recorded"]
+
+
+class Payment(_Body):
+    """``applied`` went to the invoice, ``surplus`` to the account's balance; ``paid_at``: captured, or paid elsewhere."""
+
+    object: Literal["payment"] = "payment"
+    id: str
+    invoice: str
+    customer: str
+    subscription: str
+    storefront: str
+    purpose: Literal["automatic", "manual", "recorded"]
+    state: PaymentState
+    amount: Amount
+    applied: Amount
+    surplus: Amount
+    attempts: list[Attempt]
+    retry_at: Instant | None
+    paid_at: Instant | None
+    reference: str | None
+    created: Instant
+    version: Version
+
+
+class GrantedEntitlement(_Body):
+    """A grant that holds now, by which subscription and until when (null: until it is ended)."""
+
+    object: Literal["granted_entitlement"] = "granted_entitlement"
+    entitlement: str
+    kind: EntitlementKind
+    value: bool | int | str
+    subscription: str
+    bundle: str
+    until: Instant | None
+
+
+EntitlementReason = Literal["granted", "not_granted", "not_started", "ended", "access_withdrawn"]
+
+
+class EntitlementCheck(_Body):
+    """Whether the customer has the entitlement at ``at``. Of several grants the one that lasts longest answers."""
+
+    object: Literal["entitlement_check"] = "entitlement_check"
+    customer: str
+    entitlement: str
+    granted: bool
+    kind: EntitlementKind | None
+    value: bool | int | str | None
+    until: Instant | None
+    subscription: str | None
+    reason: EntitlementReason
+    at: Instant
+
+
+class Balance(_Body):
+    """Σ surplus of a customer's payments, by currency."""
+
+    object: Literal["balance"] = "balance"
+    customer: str
+    surplus: list[Amount]
+
+
+class FieldChange(_Body):
+    before: Any
+    after: Any
+
+
+class HistoryEvent(_Body):
+    """One event of a stream: who, when (business time ``at``, recording time ``recorded_at``), what, and what it changed."""
+
+    object: Literal["event"] = "event"
+    id: str
+    type: str
+    version: Version
+    actor: str | None
+    reason: str | None
+    at: Instant
+    recorded_at: Instant
+    position: str
+    hash: str
+    data: dict[str, Any]
+    changes: dict[str, FieldChange]
+
+
+class Page(_Body, Generic[Resource]):
+    """A page of a list, newest first. ``next_cursor`` asks for the next one."""
+
+    object: Literal["list"] = "list"
+    data: list[Resource]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Receipt(_Body):
+    """Proof of a command: the stream and its version after it, the position of its last event and that event's hash."""
+
+    stream: str
+    version: Version
+    position: Annotated[str, Field(examples=["7@48122"])]
+    event_hash: str

@@ -1,0 +1,52 @@
+"""The projector's reader states in Postgres: one row a partition, changed by compare-and-set alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+import psycopg
+
+from infra.eventlog.log import Log
+from infra.eventlog.reader import ReaderState
+
+_ADVANCE = """
+UPDATE ledger.positions AS p SET state = n.state, sequence = n.sequence
+FROM json_to_recordset(%s::json) AS n (partition text, expected text, state text, sequence bigint)
+WHERE p.partition = n.partition AND p.state = n.expected
+"""
+
+
+class OtherLog(RuntimeError):
+    """The rows come from another log than this one, or this log lost its end: rebuild the read models, or look for the log."""
+
+
+class OtherProjector(RuntimeError):
+    """Somebody else moved a position: two projectors run at once. This one wrote nothing and must stop."""
+
+
+def load(connection: psycopg.Connection, log: Log) -> dict[str, ReaderState]:
+    """The state of each partition of ``log``; the beginning where none is kept yet. Raises OtherLog."""
+    fresh = ReaderState()
+    rows = [(partition, log.identity(partition), fresh.sequence, fresh.to_json()) for partition in log.partitions]
+    with connection.transaction():
+        connection.cursor().executemany("INSERT INTO ledger.positions VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING", rows)
+        kept = connection.execute("SELECT partition, identity, state FROM ledger.positions").fetchall()
+    states = {}
+    for partition, identity, text in kept:
+        if partition not in log.partitions or identity != log.identity(partition):
+            raise OtherLog(f"the read models of partition {partition} follow {identity}, which is not this log")
+        states[partition] = ReaderState.from_json(text)
+        if states[partition].offset > log.end(partition):
+            raise OtherLog(f"the read models of partition {partition} are ahead of the log: it has lost its end")
+    return states
+
+
+def advance(connection: psycopg.Connection, old: Mapping[str, ReaderState], new: Mapping[str, ReaderState]) -> None:
+    """Move each partition from its old state to its new one, in the caller's transaction. Raises OtherProjector."""
+    moves = [
+        {"partition": name, "expected": old[name].to_json(), "state": state.to_json(), "sequence": state.sequence}
+        for name, state in new.items()
+    ]
+    if connection.execute(_ADVANCE, [orjson.dumps(moves).decode()]).rowcount != len(moves):
+        raise OtherProjector(f"a position among {sorted(new)} is not where this projector left it")

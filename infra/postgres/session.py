@@ -1,0 +1,147 @@
+"""One projector session: a reader and a connection, from known reader states on, batch by batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+import psycopg
+import structlog
+
+from infra.eventlog.log import Log
+from infra.eventlog.reader import Command, Quarantine, Reader, ReaderState
+from infra.eventlog.record import Record
+from infra.postgres import decoding, positions
+from infra.postgres.batch import Batch
+from infra.postgres.decoding import Unseal
+from projections.registry import TABLES, project_all
+
+BATCH_RECORDS = 4000
+HEARTBEAT_S = 1.0
+
+_QUARANTINE = """
+INSERT INTO ledger.quarantine
+SELECT * FROM json_populate_recordset(NULL::ledger.quarantine, %s::json) ON CONFLICT DO NOTHING
+"""
+_HEARTBEAT = """
+INSERT INTO ledger.heartbeat (caught_up_at) VALUES (now()) ON CONFLICT (one) DO UPDATE SET caught_up_at = excluded.caught_up_at
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class ProjectionBroken(RuntimeError):
+    """A change did not find the row that it changes: the read models do not follow from the log. Rebuild them."""
+
+
+@dataclass(slots=True)
+class _Step:
+    """What some records come to: rows, and each touched partition's state after them."""
+
+    batch: Batch = field(default_factory=lambda: Batch(TABLES))
+    quarantined: list[Quarantine] = field(default_factory=list)
+    states: dict[str, ReaderState] = field(default_factory=dict)
+    events: int = 0
+
+
+class Session:
+    """Reads on from ``states`` and commits each batch. After any error it is of no use any more: close it, begin another."""
+
+    def __init__(self, connection: psycopg.Connection, log: Log, vault: Unseal, states: Mapping[str, ReaderState]) -> None:
+        self._connection = connection
+        self._vault = vault
+        self._committed = dict(states)
+        self._readers = {partition: Reader(state) for partition, state in states.items()}
+        self._heartbeat_due = 0.0
+        self._source = log.reader({partition: state.offset for partition, state in states.items()})
+
+    def close(self) -> None:
+        self._source.close()
+
+    def position(self, partition: str) -> int:
+        """The next offset to be read; all commands that end below it are committed."""
+        return self._source.position(partition)
+
+    def advance(self, wait_s: float) -> int:
+        """Apply what the log has now, at most about a batch; waits up to ``wait_s`` for a first record. Gives the events."""
+        records = self._poll(wait_s)
+        if not records:
+            self._beat()
+            return 0
+        step = self._judge(records)
+        if step.states:
+            self._commit(step)
+        return step.events
+
+    def _poll(self, wait_s: float) -> Sequence[Record]:
+        records = list(self._source.poll(wait_s))
+        while records and len(records) < BATCH_RECORDS and (more := self._source.poll(0)):
+            records.extend(more)
+        return records
+
+    def _judge(self, records: Sequence[Record]) -> _Step:
+        """The readers' rule, then the projections. Raises LogBroken, UnhandledEvent, ValueError, VaultError."""
+        step = _Step()
+        for record in records:
+            for result in self._readers[record.partition].feed(record):
+                match result:
+                    case Command(records=accepted):
+                        for event_record in accepted:
+                            step.batch.extend(project_all(*decoding.read(event_record, self._vault)))
+                        step.events += len(accepted)
+                    case Quarantine():
+                        step.quarantined.append(result)
+        for partition in {record.partition for record in records}:
+            state = self._readers[partition].state
+            if state != self._committed[partition]:
+                step.states[partition] = state
+        return step
+
+    def _commit(self, step: _Step) -> None:
+        """Rows and states, or neither. Raises OtherProjector, ProjectionBroken, psycopg's errors."""
+        with self._connection.transaction():
+            positions.advance(self._connection, self._committed, step.states)
+            with self._connection.pipeline():
+                done = [
+                    (statement, self._connection.execute(statement.sql, [statement.json]))
+                    for statement in step.batch.statements()
+                ]
+            for statement, cursor in done:
+                if cursor.rowcount != statement.rows:
+                    raise ProjectionBroken(f"{cursor.rowcount} rows of {statement.rows} were there for: {statement.sql}")
+            if step.quarantined:
+                self._connection.execute(_QUARANTINE, [_quarantine_rows(step.quarantined)])
+        self._committed |= step.states
+        for quarantine in step.quarantined:
+            record = quarantine.record
+            _log.error(
+                "record_quarantined",
+                partition=record.partition,
+                offset=record.offset,
+                record=record.attributes.get("id"),
+                kind=quarantine.kind,
+                reason=quarantine.reason,
+            )
+
+    def _beat(self) -> None:
+        """Note, once a second, that there is nothing more to read."""
+        now = time.monotonic()
+        if now >= self._heartbeat_due:
+            self._heartbeat_due = now + HEARTBEAT_S
+            self._connection.execute(_HEARTBEAT)
+
+
+def _quarantine_rows(quarantined: Sequence[Quarantine]) -> str:
+    rows = [
+        {
+            "partition": quarantine.record.partition,
+            "offset": quarantine.record.offset,
+            "record": quarantine.record.attributes.get("id", ""),
+            "kind": quarantine.kind,
+            "reason": quarantine.reason,
+        }
+        for quarantine in quarantined
+    ]
+    return orjson.dumps(rows).decode()

@@ -1,0 +1,158 @@
+"""The processes of a deployment: each a coroutine that serves until it is told to stop (SIGTERM, SIGINT) or something ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from commands.api import create_command_app
+from commands.api_desk import ApiSettings
+from infra.bootstrap import make_node, open_log, open_postgres, open_vault
+from infra.http.origin import Origin
+from infra.node.node import Node
+from infra.postgres.projector import run_projector
+from infra.postgres.roles import projector_dsn, query_dsn
+from infra.postgres.snapshots import PostgresReadModels
+from infra.psp.registry import open_gateways
+from infra.settings import Settings, SettingsError, variable
+from queries.api import create_query_app
+
+_log = structlog.get_logger(__name__)
+
+GRACE_S = 3
+# The window thread comes back from the log's client several times a window and waits for the interpreter each time: 5 ms is the default.
+SWITCH_INTERVAL_S = 0.0001
+
+
+async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) -> None:
+    """Answer HTTP until a signal comes or one of ``others`` ends; raises what that one raised."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, host=host, port=port, loop="uvloop", http="httptools", lifespan="off", access_log=False, log_config=None,
+            timeout_graceful_shutdown=GRACE_S, server_header=False,
+        )
+    )  # fmt: skip
+    serving = asyncio.ensure_future(server.serve())
+    watched = [asyncio.ensure_future(other) for other in others]
+    done, _ = await asyncio.wait([serving, *watched], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    for task in watched:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+@asynccontextmanager
+async def _command_side(settings: Settings) -> AsyncIterator[tuple[Node, FastAPI]]:
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context(open_log(settings))
+        vault = stack.enter_context(open_vault(settings, log))
+        gateways = stack.enter_context(open_gateways(settings.state, sandbox=settings.is_sandbox))
+        node = make_node(settings, log, vault, gateways)
+        await node.start()
+        stack.push_async_callback(node.close)
+        api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)
+        app = create_command_app(node, vault, api)
+        yield node, app
+
+
+async def serve_commands(settings: Settings) -> None:
+    """The command API alone."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    async with _command_side(settings) as (node, app):
+        await serve(app, settings.host, settings.port, node.wait_dead())
+
+
+async def serve_queries(settings: Settings) -> None:
+    """The query API alone."""
+    async with _query_side(settings) as app:
+        await serve(app, settings.host, settings.port)
+
+
+@asynccontextmanager
+async def _query_side(settings: Settings) -> AsyncIterator[FastAPI]:
+    if settings.postgres_dsn is None:
+        raise SettingsError(f"the query API needs the read models: set {variable('postgres_dsn')}")
+    read = PostgresReadModels(query_dsn(settings.postgres_dsn.get_secret_value(), settings.secret_bytes))
+    await read.open()
+    try:
+        yield create_query_app(read, environment=settings.environment, admin_key=settings.admin_key_text)
+    finally:
+        await read.close()
+
+
+async def serve_origin(settings: Settings) -> None:
+    """Both APIs on one port, in one process: the embedded default."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    async with _command_side(settings) as (node, commands), _query_side(settings) as queries:
+        await serve(Origin(commands, queries), settings.host, settings.port, node.wait_dead())
+
+
+async def serve_projector(settings: Settings, health: bool = True) -> None:
+    """The projector, with the health routes of a process of its own where it stands alone."""
+    with open_log(settings) as log, open_vault(settings, log) as vault, open_postgres(settings) as admin:
+        stop = threading.Event()
+        dsn = projector_dsn(admin, settings.secret_bytes)
+        projecting = asyncio.ensure_future(asyncio.to_thread(run_projector, log, dsn, vault, stop))
+        try:
+            if health:
+                await serve(_health_app(), settings.host, settings.port, _until(projecting))
+            else:
+                await _until_signal(projecting)
+        finally:
+            stop.set()
+            await projecting
+
+
+def _health_app() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        return JSONResponse({"status": "alive"})
+
+    return app
+
+
+async def _until(projecting: asyncio.Future[None]) -> None:
+    await asyncio.shield(projecting)
+
+
+async def _until_signal(projecting: asyncio.Future[None]) -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    projecting.add_done_callback(lambda _: told.set())
+    await told.wait()
+
+
+def end_with_parent() -> None:
+    """Stop when the parent's end of our standard input closes: a parent that was killed leaves nothing behind."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def run_process(main: Callable[[Settings], Awaitable[None]], settings: Settings) -> None:
+    """Run one of the coroutines above to its end."""
+
+    async def wrapped() -> None:
+        await main(settings)
+
+    asyncio.run(wrapped())
