@@ -1,0 +1,1 @@
+"""What is sold, where and by whom, as rows: tenants, storefronts, entitlements, bundles, prices and test clocks."""

@@ -1,0 +1,1 @@
+"""Customers as they are now, with their personal data in clear while its key exists."""

@@ -1,0 +1,46 @@
+"""How a stream's history is read: each event with what it changed in the aggregate's state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+from pydantic_core import to_jsonable_python
+
+from domain.event import Aggregate
+from domain.registry import decode
+
+Row = Mapping[str, Any]
+
+COLUMNS = "stream, version, type, actor, reason, at, recorded_at, partition, sequence, hash, payload"
+# Bookkeeping of every aggregate, told by the event itself.
+_BOOKKEEPING = frozenset({"_id", "_version", "_created_on", "_modified_on", "_pending_events"})
+
+
+def bodies(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """A stream's rows from its first on, in order → its events with the fields of the state before and after that differ.
+
+    The state is the aggregate's own fold, so a change that the event implies (a state) shows as well as one that it names.
+    """
+    aggregate: Aggregate | None = None
+    before: dict[str, Any] = {}
+    for row in rows:
+        value = orjson.dumps({**row["payload"], "timestamp": row["at"]})
+        aggregate = decode(row["stream"], row["version"], row["type"], value).mutate(aggregate)
+        after = _state(aggregate)
+        yield {
+            **{name: row[name] for name in ("type", "version", "actor", "reason", "at", "recorded_at", "hash")},
+            "id": f"{row['stream']}/{row['version']}",
+            "position": f"{row['partition']}@{row['sequence']}",
+            "data": row["payload"],
+            "changes": {
+                name: {"before": before.get(name), "after": after[name]} for name in after if before.get(name) != after[name]
+            },
+        }
+        before = after
+
+
+def _state(aggregate: Aggregate | None) -> dict[str, Any]:
+    assert aggregate is not None, "no event ends a stream"
+    return {name: to_jsonable_python(value) for name, value in vars(aggregate).items() if name not in _BOOKKEEPING}

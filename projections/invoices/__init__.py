@@ -1,0 +1,1 @@
+"""The invoice document: number, lines, totals and what paid it."""

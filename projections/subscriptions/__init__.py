@@ -1,0 +1,1 @@
+"""Subscriptions as they are now: terms, state, current period, access. Not what is owed for them."""

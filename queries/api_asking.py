@@ -1,0 +1,209 @@
+"""How a request asks: authenticated, in its tenant, not before its ``Ledger-Min-Position``; and how it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import structlog
+from fastapi import Depends, Header, Request, Response, Security
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+
+from domain.ids import is_id, partition_of
+from infra.http import etags, positions, problems
+from infra.http.auth import Authenticator, Principal, StoredKey, tenant_required
+from infra.http.problems import Problem
+from infra.http.resources import Page as PageBody
+from queries import api_keys, lists
+from queries.ports import ReadModels, Row, Snapshot
+
+KEY_CACHE_S = 2.0
+_KEY_CACHE_MAX = 1000
+_POLL_S = 0.02
+_ITEM = re.compile(r"[A-Za-z0-9._@:~-]{1,200}")
+_bearer = HTTPBearer(auto_error=False, description="An API key, or the bootstrap admin key with x-tn.")
+
+Answer = TypeVar("Answer")
+Query = Callable[[Snapshot], Awaitable[Answer]]
+
+
+class Asked:
+    """What one app asks with: the read models, the keys in them, the wall clock."""
+
+    def __init__(self, read: ReadModels, environment: str, admin_key: str | None, now: Callable[[], datetime]) -> None:
+        self.read = read
+        self.now = now
+        self.authenticator = Authenticator(environment, admin_key, self._find_key)
+        self._keys: dict[tuple[str, str], tuple[float, StoredKey]] = {}
+        self._reading: asyncio.Task[Mapping[str, int]] | None = None
+
+    async def _find_key(self, tenant: str, secret_hash: str) -> StoredKey | None:
+        """A key by its hash, remembered for a moment: a revocation holds at the latest when that is over."""
+        cached = self._keys.get((tenant, secret_hash))
+        if cached is not None and time.monotonic() < cached[0]:
+            return cached[1]
+        async with self.read.snapshot(tenant) as snapshot:
+            row = await api_keys.find_by_hash(snapshot, secret_hash)
+        if row is None:
+            return None
+        key = StoredKey(row["id"], row["secret_hash"], frozenset(row["permissions"]), row["revoked_at"] is not None)
+        if len(self._keys) >= _KEY_CACHE_MAX:
+            self._keys.clear()
+        self._keys[tenant, secret_hash] = (time.monotonic() + KEY_CACHE_S, key)
+        return key
+
+    async def reached(self, required: Mapping[str, int], wait_s: float) -> Mapping[str, int]:
+        """The projector's positions, once they have reached ``required`` or the wait is over."""
+        deadline = time.monotonic() + wait_s
+        while True:
+            current = await self._positions()
+            if not positions.missing(required, current) or time.monotonic() >= deadline:
+                return current
+            await asyncio.sleep(_POLL_S)
+
+    async def _positions(self) -> Mapping[str, int]:
+        """One look at the positions serves all who wait at that moment."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._look())
+        return await asyncio.shield(self._reading)
+
+    async def _look(self) -> Mapping[str, int]:
+        return await self.read.positions()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One authenticated request."""
+
+    asked: Asked
+    principal: Principal
+    required: Mapping[str, int]
+    wait_s: float
+    if_none_match: str | None
+
+    async def ask(self, query: Query[Answer], tenant: str | None = None) -> tuple[Answer, Mapping[str, int]]:
+        """The query's answer and the positions it is true at, which have reached the required ones. Raises a 503 problem."""
+        tenant = tenant or self.principal.tenant
+        if not tenant:
+            raise tenant_required()
+        async with self.asked.read.snapshot(tenant) as snapshot:
+            if not positions.missing(self.required, snapshot.positions):
+                return await query(snapshot), snapshot.positions
+        current = await self.asked.reached(self.required, self.wait_s)
+        if positions.missing(self.required, current):
+            raise positions.read_model_behind(self.required, current)
+        async with self.asked.read.snapshot(tenant) as snapshot:
+            return await query(snapshot), snapshot.positions
+
+    async def one(
+        self,
+        model: type[BaseModel],
+        query: Query[Row | None],
+        what: str,
+        id: str,
+        *,
+        partition: str = "",
+        tenant: str | None = None,
+        tagged: Sequence[str] = ("version",),
+    ) -> Response:
+        """One resource, 304 where the client has it, or 404. ``partition``: the one it lives in, if not its id's.
+
+        Its ETag is made of the fields ``tagged``; what has none of them has no ETag.
+        """
+        row, at = await self.ask(query, tenant)
+        if row is None:
+            raise problems.not_found(what, id)
+        headers = {"Ledger-Position": _position(id, partition, at)}
+        tag = "-".join(str(row[name]) for name in tagged if name in row)
+        if tag:
+            headers["ETag"] = etags.etag(tag)
+            if etags.none_match(self.if_none_match, tag):
+                return Response(status_code=304, headers=headers)
+        return _json(model.model_validate(row), headers)
+
+    async def page(
+        self, model: type[BaseModel], query: Query[lists.Page | None], what: str = "", id: str = "", *, partition: str = ""
+    ) -> Response:
+        """A page of resources; 404 where what it is a list of (``what`` named ``id``) is not there."""
+        try:
+            found, at = await self.ask(query)
+        except lists.InvalidCursor as error:
+            raise problems.invalid("query", "/cursor", "cursor_invalid", str(error)) from error
+        if found is None:
+            raise problems.not_found(what, id)
+        return page_response(model, found.data, found.next_cursor, _position(id, partition, at))
+
+
+def page_response(model: type[BaseModel], rows: Sequence[Row], next_cursor: str | None, position: str) -> Response:
+    """A page as an answer."""
+    data = [model.model_validate(row) for row in rows]
+    body = PageBody[model](data=data, has_more=next_cursor is not None, next_cursor=next_cursor)  # type: ignore[valid-type]
+    return _json(body, {"Ledger-Position": position})
+
+
+def _json(body: BaseModel, headers: Mapping[str, str]) -> Response:
+    return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _position(id: str, partition: str, at: Mapping[str, int]) -> str:
+    """The position of the partition that an id lives in; the whole vector where there is no one partition."""
+    numbered = sum(name.isdigit() for name in at)
+    if not partition and numbered and _is_ledger_id(id):
+        partition = partition_of(id, numbered)
+    return positions.format_positions({partition: at.get(partition, 0)} if partition else at)
+
+
+def _is_ledger_id(id: str) -> bool:
+    return any(is_id(id, prefix) for prefix in ("cus", "sub", "inv", "pay"))
+
+
+def ledger_id(id: str, prefix: str, what: str) -> str:
+    """The id where it has the form of one; else a 404 problem, as for any id that is not there."""
+    if not is_id(id, prefix):
+        raise problems.not_found(what, id)
+    return id
+
+
+def item_id(id: str, what: str) -> str:
+    """A catalog item's id where it can be one; else a 404 problem."""
+    if not _ITEM.fullmatch(id):
+        raise problems.not_found(what, id)
+    return id
+
+
+async def asking(
+    request: Request,
+    _credentials: Annotated[Any, Security(_bearer)],
+    x_tn: Annotated[str | None, Header(description="The tenant; optional beside a key, which names its own.")] = None,
+    ledger_min_position: Annotated[
+        str | None, Header(description="Answer at these positions or later.", examples=["7@48122, catalog@9"])
+    ] = None,
+    prefer: Annotated[
+        str | None, Header(description="How long to wait for them, in seconds, 10 at most.", examples=["wait=2"])
+    ] = None,
+    if_none_match: Annotated[str | None, Header(description="304 where the resource still has this ETag.")] = None,
+) -> Asking:
+    """Authenticate and parse: what every route under /v1 begins with."""
+    asked: Asked = request.app.state.asked
+    authorization = request.headers.get("authorization")
+    required, wait_s = positions.parse_positions(ledger_min_position), positions.parse_wait_s(prefer)
+    try:
+        principal = await asked.authenticator.authenticate(authorization, x_tn)
+    except Problem as problem:
+        if problem.status != 401 or "catalog" not in required:
+            raise
+        # The key may be as new as the position that its issue answered.
+        await asked.reached({"catalog": required["catalog"]}, wait_s)
+        principal = await asked.authenticator.authenticate(authorization, x_tn)
+    principal.require("read")
+    structlog.contextvars.bind_contextvars(tenant=principal.tenant)
+    return Asking(asked, principal, required, wait_s, if_none_match)
+
+
+Ask = Annotated[Asking, Depends(asking)]

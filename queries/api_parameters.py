@@ -1,0 +1,67 @@
+"""Query parameters of the routes. A parameter that a route does not know is refused: a misspelt filter must not list all."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from infra.http.resources import InvoiceStatus, PaymentState, SubscriptionState
+from queries.lists import Asked
+
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Instant = Annotated[AwareDatetime, Field(examples=["2026-01-01T00:00:00Z"])]
+
+
+class NoParameters(BaseModel):
+    """A route without parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageParameters(NoParameters):
+    """Which part of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=100, description="How many at most.")] = 20
+    cursor: Annotated[str | None, Field(max_length=1000, description="``next_cursor`` of the page before.")] = None
+
+    def asked(self) -> Asked:
+        return Asked(self.limit, self.cursor)
+
+
+class ListParameters(PageParameters):
+    """Which part of a list, and created when."""
+
+    created_gt: Annotated[Instant | None, Field(alias="created[gt]")] = None
+    created_gte: Annotated[Instant | None, Field(alias="created[gte]")] = None
+    created_lt: Annotated[Instant | None, Field(alias="created[lt]")] = None
+    created_lte: Annotated[Instant | None, Field(alias="created[lte]")] = None
+
+    def asked(self) -> Asked:
+        """As the query understands it: every further field of a subclass filters the column of its name."""
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        created = {name.removeprefix("created_"): given.pop(name) for name in list(given) if name.startswith("created_")}
+        equal = {name: value for name, value in given.items() if name not in ("limit", "cursor")}
+        return Asked(self.limit, self.cursor, equal, created)
+
+
+class CustomerParameters(ListParameters):
+    external_id: Annotated[Text | None, Field(description="The client's own id; unique in a storefront.")] = None
+    storefront: Text | None = None
+
+
+class SubscriptionParameters(ListParameters):
+    customer: Text | None = None
+    state: SubscriptionState | None = None
+
+
+class InvoiceParameters(ListParameters):
+    customer: Text | None = None
+    subscription: Text | None = None
+    status: InvoiceStatus | None = None
+
+
+class PaymentParameters(ListParameters):
+    customer: Text | None = None
+    invoice: Text | None = None
+    state: PaymentState | None = None

@@ -1,0 +1,59 @@
+"""What queries are given: snapshots of the read models.
+
+ReadModelsUnavailable   the read models cannot be asked now; the same question may be asked again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+
+
+class ReadModelsUnavailable(Exception):
+    """The read models cannot be asked now."""
+
+
+class Snapshot(Protocol):
+    """One tenant's rows, all as of one vector of positions."""
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """Partition → sequence of the last event that the rows hold."""
+        ...
+
+    async def all(self, sql: str, **parameters: object) -> list[Row]:
+        """The rows of a query with ``%(name)s`` parameters."""
+        ...
+
+    async def one(self, sql: str, **parameters: object) -> Row | None:
+        """The first row, if any."""
+        ...
+
+
+class ReadModels(Protocol):
+    """The read models' store. Every call raises ReadModelsUnavailable while it is away."""
+
+    async def open(self) -> None:
+        """Begin to connect, inside the event loop that asks."""
+        ...
+
+    async def close(self) -> None: ...
+
+    def snapshot(self, tenant: str) -> AbstractAsyncContextManager[Snapshot]:
+        """A consistent view of one tenant's rows; no other tenant's row can be seen through it."""
+        ...
+
+    async def positions(self) -> Mapping[str, int]:
+        """Where the projector stands now."""
+        ...
+
+    async def lag_s(self) -> float | None:
+        """Seconds since the projector last had nothing more to read; None where it never ran."""
+        ...
+
+    async def pending_migrations(self) -> Sequence[str]:
+        """What the store still lacks to be asked by this version; empty: it is ready."""
+        ...
