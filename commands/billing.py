@@ -1,4 +1,5 @@
-"""What billing and payments have in common: periods onto invoices, invoices to charges, money to invoices, and what follows for access.
+"""What billing and payments have in common: periods onto invoices, invoices to charges, money to invoices, and what follows for
+access.
 
 Every function works on the Unit of one command, so all that follows from a cause commits with it.
 """
@@ -15,7 +16,7 @@ from domain.customer.aggregate import Customer
 from domain.invoice.aggregate import Invoice
 from domain.invoice.events import Line
 from domain.money import Money
-from domain.payment.aggregate import Payment
+from domain.payment.aggregate import PAYMENT_IN_PROGRESS, Payment
 from domain.subscription.aggregate import Subscription
 from domain.subscription.events import Period
 
@@ -82,16 +83,19 @@ def request_charge(
 
 
 def start_attempt(unit: Unit, payment: Payment, invoice: Invoice) -> None:
-    """Start the payment's next attempt with the customer's present method; without one it fails here and now."""
-    customer = unit.get(Customer, payment.customer)
-    payment.start_attempt(customer.payment_method, invoice.open, unit.now)
+    """Start the payment's next attempt with the customer's present method; without one it fails here and now.
+
+    It fails as well where another charge of the invoice has no outcome yet: two at once could both come to money.
+    """
+    if any(other.in_progress for other in unit.open_payments(invoice.id) if other.id != payment.id):
+        payment.pass_over(PAYMENT_IN_PROGRESS, invoice.open, unit.now)
+    else:
+        payment.start_attempt(unit.get(Customer, payment.customer).payment_method, invoice.open, unit.now)
     if not payment.in_progress:
         after_failure(unit, payment)
 
 
-def record_payment(
-    unit: Unit, invoice: Invoice, amount: Money, paid_at: datetime, reference: str | None
-) -> Payment:
+def record_payment(unit: Unit, invoice: Invoice, amount: Money, paid_at: datetime, reference: str | None) -> Payment:
     """Take in money that was paid elsewhere: what the invoice has open, the rest as surplus."""
     applied, surplus = invoice.split(amount.amount)
     payment = Payment.record(
@@ -128,15 +132,23 @@ def after_money(unit: Unit, invoice: Invoice) -> None:
 
 
 def after_failure(unit: Unit, payment: Payment) -> None:
-    """An attempt finally failed: the subscription enters grace, and is suspended once retries are used up."""
+    """An attempt finally failed: the subscription enters grace, and is suspended once retries are used up.
+
+    Not where the invoice was paid meanwhile: then nothing is overdue for it, and no retry is made.
+    """
     subscription = unit.get(Subscription, payment.subscription)
-    if subscription.state == "active" and payment.purpose == "automatic":
+    if unit.get(Invoice, payment.invoice).paid:
+        if payment.state == "waiting":
+            payment.abandon("invoice_paid", unit.now)
+    elif subscription.state == "active" and payment.purpose == "automatic":
         subscription.enter_grace(payment.invoice, unit.now)
     suspend_if_exhausted(unit, subscription)
 
 
 def suspend_if_exhausted(unit: Unit, subscription: Subscription) -> None:
-    """Suspend where an open invoice has no retry left, unless an attempt's outcome is still awaited; abandon what retries remain."""
+    """Suspend where an open invoice has no retry left, unless an attempt's outcome is still awaited; abandon what retries
+    remain.
+    """
     if subscription.state != "grace":
         return
     payments = {invoice.id: unit.open_payments(invoice.id) for invoice in unit.open_invoices(subscription.id)}

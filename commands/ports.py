@@ -107,8 +107,8 @@ class Gateway(Protocol):
 class Unavailable(Exception):
     """Not now, and nothing is known to have been done: send the same request again after ``retry_after_s``.
 
-    ``code``: ``overloaded`` (the queue is full), ``partition_not_served``, ``outcome_unknown`` (it may have been done: the same key
-    will tell), ``catalog_behind``, ``shutting_down``, ``log_unavailable``.
+    ``code``: ``overloaded`` (the queue is full), ``partition_not_served``, ``outcome_unknown`` (it may have been done: the same
+    key will tell), ``catalog_behind``, ``shutting_down``, ``log_unavailable``.
     """
 
     def __init__(self, code: str, detail: str, retry_after_s: int = 1) -> None:
@@ -120,7 +120,9 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A committed command: the aggregate as of its own events, and where they stand. ``position`` is ``7@48122`` or ``catalog@9``."""
+    """A committed command: the aggregate as of its own events, and where they stand. ``position`` is ``7@48122`` or
+    ``catalog@9``.
+    """
 
     target: Aggregate
     stream: str
@@ -137,7 +139,9 @@ class Ledger(Protocol):
     def catalog(self) -> CatalogView: ...
 
     async def submit(self, command: Command) -> Answer:
-        """Do it, once for each command id; raises a Refusal. Once this is called the command goes on whatever becomes of the caller."""
+        """Do it, once for each command id; raises a Refusal. Once this is called the command goes on whatever becomes of the
+        caller.
+        """
         ...
 
     async def customer_of(self, tenant: str, id: str) -> str:

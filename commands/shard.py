@@ -1,7 +1,7 @@
 """The single writer of one partition: takes a command and gives events, a replay or a refusal.
 
-A plain object: no thread, no socket, no clock. It goes on deciding on what it decided before that is committed (``decide``), learns
-of the commit (``settle``), or throws away all that was not committed (``reset``).
+A plain object: no thread, no socket, no clock. It goes on deciding on what it decided before that is committed (``decide``),
+learns of the commit (``settle``), or throws away all that was not committed (``reset``).
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ class Shard:
                 del self._accounts[key]
 
     def _now(self, command: Command, account: Account, now: datetime) -> datetime:
-        """The business time: a customer on a test clock lives at its time; a client must wait until what was due before it is done."""
+        """The business time: a customer on a test clock lives at its time; a client must wait until what was due before it is
+        done.
+        """
         clock = self._clock_time(command, account)
         if command.at is not None and clock is not None:
             return command.at
@@ -241,9 +243,7 @@ class Shard:
 
 def next_timer(account: Account, skip: str = "") -> Timer | None:
     """The first timer by due instant, then by the order of one instant, then by stream."""
-    found = (
-        (due, RANK[kind], stream, kind) for stream, timers in account.timers.items() for kind, due in timers if kind != skip
-    )
+    found = ((due, RANK[kind], stream, kind) for stream, timers in account.timers.items() for kind, due in timers if kind != skip)
     first = min(found, default=None)
     return Timer(first[0], first[3], first[2]) if first else None
 

@@ -38,10 +38,19 @@ class Account:
 
 
 class Unit:
-    """One command's view of its customer (or of one tenant's catalog). Changes copies: nothing is seen by others until it is kept."""
+    """One command's view of its customer (or of one tenant's catalog). Changes copies: nothing is seen by others until it is
+    kept.
+    """
 
     def __init__(
-        self, command: Command, now: datetime, account: Account, streams: Streams, catalog: CatalogView, vault: Vault, secret: bytes
+        self,
+        command: Command,
+        now: datetime,
+        account: Account,
+        streams: Streams,
+        catalog: CatalogView,
+        vault: Vault,
+        secret: bytes,
     ) -> None:
         self.now = now
         self.tenant = command.tenant
@@ -95,7 +104,9 @@ class Unit:
         """Take a new aggregate in; raises WrongState where its stream exists."""
         if self.find(type(aggregate), aggregate.id) is not None:
             kind = aggregate.TOPIC.replace("_", " ")
-            raise WrongState(f"{aggregate.TOPIC}_exists", f"There is a {kind} {name or aggregate.id.rpartition('/')[2]!r} already.")
+            raise WrongState(
+                f"{aggregate.TOPIC}_exists", f"There is a {kind} {name or aggregate.id.rpartition('/')[2]!r} already."
+            )
         aggregate.journal_into(self._journal)
         self.touched[aggregate.id] = aggregate
         self._added.append(aggregate)

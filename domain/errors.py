@@ -14,7 +14,9 @@ from collections.abc import Iterable
 
 
 class Refusal(Exception):
-    """``code`` is stable and for programs, ``detail`` for people, ``pointer`` the JSON pointer of the field at fault, if one is."""
+    """``code`` is stable and for programs, ``detail`` for people, ``pointer`` the JSON pointer of the field at fault, if one
+    is.
+    """
 
     def __init__(self, code: str, detail: str, pointer: str = "") -> None:
         self.code = code

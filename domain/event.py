@@ -34,7 +34,8 @@ class FirstEvent(Event, CanInitAggregate[str]):
 
 class Aggregate(BaseAggregate[str]):
     """Folds a stream and decides. Attributes are set by the first event's ``apply``, never annotated in a subclass's body at run
-    time: the library would turn such a class into a dataclass. Attribute values are immutable, so that a shallow copy is a snapshot.
+    time: the library would turn such a class into a dataclass. Attribute values are immutable, so that a shallow copy is a
+    snapshot.
     """
 
     TOPIC: ClassVar[str]

@@ -1,6 +1,7 @@
 """The closed list of event classes and aggregates; every stored name resolves through it.
 
-An old version of an event stays readable: ``UPCASTERS`` maps its name to the next version's and says how its payload becomes that.
+An old version of an event stays readable: ``UPCASTERS`` maps its name to the next version's and says how its payload becomes
+that.
 """
 
 from __future__ import annotations

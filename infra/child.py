@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from infra.logging import configure_logging
 from infra.serve import end_with_parent, run_process, serve_origin, serve_projector
 from infra.settings import Settings, SettingsError, ensure_secrets, load_settings
 
-
-CHILDREN: dict[str, Callable[[Settings], Awaitable[None]]] = {
+CHILDREN: dict[str, Callable[[Settings], Coroutine[None, None, None]]] = {
     "origin": serve_origin,
     "projector": partial(serve_projector, health=False),
 }

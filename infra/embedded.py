@@ -1,4 +1,6 @@
-"""`subledger run`: everything on this machine. Starts it, loads the demo in a sandbox, says what there is, and stays until Ctrl-C."""
+"""`subledger run`: everything on this machine. Starts it, loads the demo in a sandbox, says what there is, and stays until
+Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from infra.bootstrap import open_postgres
@@ -20,8 +20,7 @@ from infra.eventlog import topics
 from infra.postgres.roles import projector_dsn
 from infra.settings import Settings, SettingsError, variable
 from infra.supervisor import Supervisor
-
-console = Console()
+from infra.terminal import console, progress_bar
 
 
 def run_everything(settings: Settings) -> None:
@@ -36,7 +35,7 @@ def run_everything(settings: Settings) -> None:
         try:
             supervisor.start()
             status.update("starting the ledger")
-            supervisor.wait(lambda: _ready(settings))
+            supervisor.wait(lambda: ready(settings))
             status.stop()
             if settings.is_sandbox:
                 _print_report(asyncio.run(_load_demo(settings, supervisor, projector_dsn(admin, settings.secret_bytes))))
@@ -52,7 +51,7 @@ def run_everything(settings: Settings) -> None:
 
 def origin_url(settings: Settings) -> str:
     """Where this machine reaches the origin."""
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  that is how one listens everywhere
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
     return f"http://{host}:{settings.port}"
 
 
@@ -62,7 +61,9 @@ def _check_port(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise SettingsError(f"{settings.host}:{settings.port} is not free ({error.strerror}): set {variable('port')}") from None
+            raise SettingsError(
+                f"{settings.host}:{settings.port} is not free ({error.strerror}): set {variable('port')}"
+            ) from None
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def _interrupt_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _ready(settings: Settings) -> bool:
+def ready(settings: Settings) -> bool:
     try:
         return httpx.get(f"{origin_url(settings)}/readyz", timeout=2).status_code == 200
     except httpx.TransportError:
@@ -83,8 +84,7 @@ def _ready(settings: Settings) -> bool:
 
 
 async def _load_demo(settings: Settings, supervisor: Supervisor, dsn: str) -> DemoReport:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with progress_bar(console) as progress:
         task = progress.add_task("loading the demo", total=None)
 
         def on_progress(what: str, done: int, total: int) -> None:

@@ -46,8 +46,8 @@ _META = ("_record", "_from_structlog")
 _TEXT_MAX = 4000
 _DEPTH_MAX = 8
 
-# A name and what parts it from its value, as repr, JSON, headers and connection strings write it, escaped quotes too. The number that
-# asyncio gives a task as its name is nobody's.
+# A name and what parts it from its value, as repr, JSON, headers and connection strings write it, with escaped quotes, too. The
+# number that asyncio gives a task as its name is nobody's.
 _NAMED = re.compile(r"""(?<![\w.-])(?!name='Task-\d+')(?P<name>[\w.-]+)(?:\\*['"]\s*[,:=]|\s*[:=])\s*""")
 _SCHEME = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 _API_KEY = re.compile(r"\bsl_[A-Za-z0-9-]+_[\w-]+|\badmin_[0-9a-f]{16,}")

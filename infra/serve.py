@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
@@ -31,7 +31,8 @@ from queries.api import create_query_app
 _log = structlog.get_logger(__name__)
 
 GRACE_S = 3
-# The window thread comes back from the log's client several times a window and waits for the interpreter each time: 5 ms is the default.
+# The window thread comes back from the log's client several times a window and waits for the interpreter each time: 5 ms is the
+# default.
 SWITCH_INTERVAL_S = 0.0001
 
 
@@ -149,10 +150,6 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def run_process(main: Callable[[Settings], Awaitable[None]], settings: Settings) -> None:
+def run_process(main: Callable[[Settings], Coroutine[None, None, None]], settings: Settings) -> None:
     """Run one of the coroutines above to its end."""
-
-    async def wrapped() -> None:
-        await main(settings)
-
-    asyncio.run(wrapped())
+    asyncio.run(main(settings))

@@ -1,4 +1,6 @@
-"""Issue and revoke API keys. A key's text is a keyed hash of its id: a retry of the same command gives the same key, and none is stored."""
+"""Issue and revoke API keys. A key's text is a keyed hash of its id: a retry of the same command gives the same key, and none
+is stored.
+"""
 
 from __future__ import annotations
 

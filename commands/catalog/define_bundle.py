@@ -54,5 +54,7 @@ def define_bundle(unit: Unit, request: DefineBundle) -> Bundle:
 def _grant(unit: Unit, grant: GrantRequest, index: int) -> Grant:
     entitlement = unit.catalog.entitlement(unit.tenant, grant.entitlement, f"/grants/{index}/entitlement")
     if type(grant.value) is not _TYPES[entitlement.kind]:
-        raise RuleViolated("wrong_grant_value", f"{grant.value!r} is no value for a {entitlement.kind}.", f"/grants/{index}/value")
+        raise RuleViolated(
+            "wrong_grant_value", f"{grant.value!r} is no value for a {entitlement.kind}.", f"/grants/{index}/value"
+        )
     return Grant(entitlement=grant.entitlement, kind=entitlement.kind, value=grant.value)

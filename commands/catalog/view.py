@@ -88,5 +88,7 @@ class CatalogView:
             raise RuleViolated("no_price", f"Bundle {bundle!r} has no price in {currency}.", "/currency")
         if len(found) > 1:
             ids = ", ".join(sorted(price.price for price in found))
-            raise RuleViolated("ambiguous_price", f"Bundle {bundle!r} has several prices in {currency}: name one of {ids}.", "/price")
+            raise RuleViolated(
+                "ambiguous_price", f"Bundle {bundle!r} has several prices in {currency}: name one of {ids}.", "/price"
+            )
         return found[0]

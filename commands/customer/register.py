@@ -13,16 +13,22 @@ from domain.subscription.periods import check_timezone
 
 
 class RegisterCustomer(BaseModel):
-    """``external_id`` is the caller's own, unique in the storefront; it is no place for personal data, which goes to ``personal``."""
+    """``external_id`` is the caller's own, unique in the storefront; it is no place for personal data, which goes to
+    ``personal``.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     storefront: str = Field(max_length=64, examples=["web"])
     external_id: str | None = Field(default=None, min_length=1, max_length=200, examples=["u-1001"])
-    timezone: str | None = Field(default=None, max_length=64, description="IANA zone; the storefront's by default.", examples=["Europe/Berlin"])
+    timezone: str | None = Field(
+        default=None, max_length=64, description="IANA zone; the storefront's by default.", examples=["Europe/Berlin"]
+    )
     personal: Personal | None = None
     payment_method: PaymentMethod | None = Field(default=None, examples=[{"provider": "simulator", "token": "sim_ok"}])
-    test_clock: str | None = Field(default=None, max_length=64, description="Sandbox only: the clock that this customer lives on, for good.")
+    test_clock: str | None = Field(
+        default=None, max_length=64, description="Sandbox only: the clock that this customer lives on, for good."
+    )
 
 
 def register(unit: Unit, request: RegisterCustomer) -> Customer:

@@ -24,14 +24,18 @@ class Charge(BaseModel):
 
 
 class RecordPayment(BaseModel):
-    """Money paid elsewhere. More than what is open goes to the account's balance. ``paid_at`` in the past needs the permission to backdate."""
+    """Money paid elsewhere. More than what is open goes to the account's balance. ``paid_at`` in the past needs the permission
+    to backdate.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["recorded"]
     amount: Money = Field(examples=[{"amount": 999, "currency": "EUR"}])
     paid_at: Instant | None = None
-    reference: str | None = Field(default=None, max_length=200, description="The bank's or payer's; no personal data.", examples=["RF18 5390 0754 7034"])
+    reference: str | None = Field(
+        default=None, max_length=200, description="The bank's or payer's; no personal data.", examples=["RF18 5390 0754 7034"]
+    )
 
 
 PayInvoice = Annotated[Charge | RecordPayment, Field(discriminator="kind")]

@@ -19,7 +19,8 @@ class StartSubscription(BaseModel):
     """Either ``price``, or ``bundle`` and ``currency`` where that names one price.
 
     ``start_at`` in the past, and ``history_until``, need the permission to backdate. With ``history_until`` every period that
-    begins before it is billed and settled as paid elsewhere at its begin, never charged: for subscribers who come from another system.
+    begins before it is billed and settled as paid elsewhere at its begin, never charged: for subscribers who come from another
+    system.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -68,7 +69,9 @@ def _price(unit: Unit, request: StartSubscription) -> Price:
     if request.price is not None:
         price = unit.catalog.price(unit.tenant, request.price)
         if request.bundle not in (None, price.terms.bundle):
-            raise RuleViolated("price_of_another_bundle", f"Price {request.price!r} is not of bundle {request.bundle!r}.", "/price")
+            raise RuleViolated(
+                "price_of_another_bundle", f"Price {request.price!r} is not of bundle {request.bundle!r}.", "/price"
+            )
         if request.currency not in (None, price.terms.amount.currency):
             raise RuleViolated("no_price", f"Price {request.price!r} is not in {request.currency}.", "/currency")
         return price

@@ -1,4 +1,5 @@
 """What is sold, where and by whom: tenants, storefronts, entitlements, bundles, prices, API keys and test clocks.
 
-Its items are small streams of their own. A decision copies what it used into its event, so a later change never alters what was sold.
+Its items are small streams of their own. A decision copies what it used into its event, so a later change never alters what was
+sold.
 """

@@ -25,9 +25,7 @@ class Tenant(Aggregate):
 
     @classmethod
     def create(cls, tenant: str, name: str, now: datetime) -> Self:
-        return cls._create(
-            events.TenantCreated, id=stream(tenant, "tenant", tenant), timestamp=now, tenant=tenant, name=name
-        )
+        return cls._create(events.TenantCreated, id=stream(tenant, "tenant", tenant), timestamp=now, tenant=tenant, name=name)
 
 
 class Storefront(Aggregate):

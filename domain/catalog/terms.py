@@ -23,7 +23,9 @@ class Interval(BaseModel):
 
 
 class Grant(BaseModel):
-    """An entitlement as a bundle grants it. ``value``: true for a flag, a name for a tier, a number for a quota, an id for content."""
+    """An entitlement as a bundle grants it. ``value``: true for a flag, a name for a tier, a number for a quota, an id for
+    content.
+    """
 
     model_config = _MODEL
 

@@ -11,7 +11,9 @@ from domain.invoice.events import Line
 
 
 class Invoice(Aggregate):
-    """Amounts in minor units of ``currency``; ``applied`` lists (payment, amount, applied at) in order. Always: open + Σ applied = total."""
+    """Amounts in minor units of ``currency``; ``applied`` lists (payment, amount, applied at) in order. Always: open + Σ
+    applied = total.
+    """
 
     TOPIC = "invoice"
     if TYPE_CHECKING:

@@ -18,6 +18,7 @@ CHECK_AFTER_S = (60, 300, 1800, 3600)
 RETRY_AFTER_S = (86_400, 3 * 86_400, 5 * 86_400, 7 * 86_400)
 
 NO_PAYMENT_METHOD = "no_payment_method"
+PAYMENT_IN_PROGRESS = "payment_in_progress"
 State = Literal["waiting", "pending", "unknown", "captured", "failed", "abandoned", "recorded"]
 
 
@@ -132,6 +133,16 @@ class Payment(Aggregate):
 
         Without a method it fails at once.
         """
+        self._start_attempt(method, amount, now)
+        if method is None:
+            self.fail(NO_PAYMENT_METHOD, now)
+
+    def pass_over(self, code: str, amount: int, now: datetime) -> None:
+        """Let an attempt of the schedule fail without a call."""
+        self._start_attempt(None, amount, now)
+        self.fail(code, now)
+
+    def _start_attempt(self, method: PaymentMethod | None, amount: int, now: datetime) -> None:
         assert self.state == "waiting", self.state
         number = self.attempts + 1
         self.trigger_event(
@@ -143,8 +154,6 @@ class Payment(Aggregate):
             key_expires_at=now + KEY_LIFE,
             method=method,
         )
-        if method is None:
-            self.fail(NO_PAYMENT_METHOD, now)
 
     def capture(self, reference: str, amount: int, applied: int, surplus: int, now: datetime) -> None:
         """The provider has the money, of which ``applied`` goes to the invoice."""

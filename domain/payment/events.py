@@ -32,7 +32,8 @@ class Attempt:
 class PaymentRequested(FirstEvent):
     """The open amount of an invoice is to be charged. ``retry_after_s`` holds the waits, in seconds, after each failed attempt.
 
-    ``automatic`` payments come from billing and decide grace and suspension; ``manual`` ones were asked for by a client and are tried once.
+    ``automatic`` payments come from billing and decide grace and suspension; ``manual`` ones were asked for by a client and are
+    tried once.
     """
 
     TOPIC: ClassVar[str] = "payment.requested.v1"
@@ -71,7 +72,7 @@ class PaymentRequested(FirstEvent):
 class PaymentAttemptStarted(Event):
     """Recorded before the provider is called. ``key`` is the provider's idempotency key; it lives until ``key_expires_at``.
 
-    ``amount`` is what the invoice has open now; ``method`` is what is charged; ``None``: there was none, and no call is made.
+    ``amount`` is what the invoice has open now; ``method`` is what is charged; ``None``: nothing is, and it fails without a call.
     """
 
     TOPIC: ClassVar[str] = "payment.attempt_started.v1"
@@ -135,8 +136,8 @@ class PaymentAttemptFailed(Event):
 
 
 class PaymentAttemptUnknown(Event):
-    """No outcome is known. The same attempt is sent again with the same key at ``check_at``; ``None``: the key has expired, and only
-    the provider's final state can settle it.
+    """No outcome is known. The same attempt is sent again with the same key at ``check_at``; ``None``: the key has expired, and
+    only the provider's final state can settle it.
     """
 
     TOPIC: ClassVar[str] = "payment.attempt_unknown.v1"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 from domain.catalog.terms import Grant, Terms
 from domain.errors import WrongState
 from domain.event import Aggregate
-from domain.money import Money
 from domain.subscription import events, lifecycle, periods
 from domain.subscription.events import Period
 from domain.subscription.lifecycle import ENDED, State

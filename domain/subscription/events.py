@@ -1,4 +1,6 @@
-"""Events of a subscription. Each that changes access says so in ``access`` and ``access_until``, so that no reader re-derives it."""
+"""Events of a subscription. Each that changes access says so in ``access`` and ``access_until``, so that no reader re-derives
+it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ class Period(BaseModel):
 class SubscriptionStarted(FirstEvent):
     """Sold: the terms and grants are copies of the catalog as it stood at position ``catalogsequence`` of the record.
 
-    ``anchor`` is the instant of the first period's begin (the trial's end where there is a trial), ``term_ends_at`` the end of a fixed term.
+    ``anchor`` is the instant of the first period's begin (the trial's end where there is a trial), ``term_ends_at`` the end of
+    a fixed term.
     """
 
     TOPIC: ClassVar[str] = "subscription.started.v1"
@@ -105,7 +108,9 @@ class SubscriptionGraceEntered(Event):
 
 
 class SubscriptionSuspended(Event):
-    """The retries of ``invoice`` are used up: access is withdrawn at ``suspended_at`` and no period that begins from then on is billed."""
+    """The retries of ``invoice`` are used up: access is withdrawn at ``suspended_at`` and no period that begins from then on is
+    billed.
+    """
 
     TOPIC: ClassVar[str] = "subscription.suspended.v1"
     invoice: str

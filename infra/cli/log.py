@@ -11,7 +11,7 @@ from rich.table import Table
 
 from domain.registry import decode
 from infra.bootstrap import open_log, open_postgres, open_vault
-from infra.cli.parts import CliError, Json, console, counting, print_json, settings_for
+from infra.cli.parts import CliError, Json, settings_for
 from infra.eventlog import topics, topics_check
 from infra.eventlog.rebuild import rebuild_indexes
 from infra.eventlog.transfer import export, load
@@ -22,6 +22,7 @@ from infra.postgres.digest import digest
 from infra.postgres.projector import rebuild
 from infra.postgres.roles import projector_dsn
 from infra.settings import LIVE, Settings, variable
+from infra.terminal import console, counting, print_json
 
 rebuild_app = typer.Typer(help="Build a cache or the read models anew from the log.", no_args_is_help=True)
 topics_app = typer.Typer(help="Kafka's topics of this environment.", no_args_is_help=True)
@@ -39,20 +40,26 @@ def add_to(app: typer.Typer) -> None:
 
 
 def export_log(
-    file: Annotated[Path, typer.Argument(help="Parquet where it ends in .parquet, else NDJSON.")], keys: Keys = None, json: Json = False
+    file: Annotated[Path, typer.Argument(help="Parquet where it ends in .parquet, else NDJSON.")],
+    keys: Keys = None,
+    json: Json = False,
 ) -> None:
     """Write the whole log, claims included, to a file."""
     with open_log(settings_for((), quiet=True)) as log, counting("records") as progress:
         manifest = export(log, file, progress, keys=keys)
     records = sum(manifest.counts.values())
     if json:
-        print_json({"file": str(file), "environment": manifest.environment, "records": records, "partitions": dict(manifest.counts)})
+        print_json(
+            {"file": str(file), "environment": manifest.environment, "records": records, "partitions": dict(manifest.counts)}
+        )
     else:
         console.print(f"{records:,} records of {len(manifest.counts)} partitions in {file}")
 
 
 def load_export(
-    file: Annotated[Path, typer.Argument(help="An export, NDJSON or Parquet.", exists=True)], keys: Keys = None, json: Json = False
+    file: Annotated[Path, typer.Argument(help="An export, NDJSON or Parquet.", exists=True)],
+    keys: Keys = None,
+    json: Json = False,
 ) -> None:
     """Load an export into this environment's log, which must be empty; every hash stays as it is."""
     with open_log(settings_for((), quiet=True)) as log, counting("records") as progress:
@@ -65,7 +72,9 @@ def load_export(
 
 
 def verify_log(
-    file: Annotated[Path | None, typer.Argument(help="An export to verify instead of this environment's log.", exists=True)] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="An export to verify instead of this environment's log.", exists=True)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Walk a log from its start and check sequence, term, stream versions, the hash chain and that every event decodes."""
@@ -99,9 +108,9 @@ def _print_report(report: Report) -> None:
         console.print(f"{report.records:,} records: nothing changed, nothing missing")
         return
     first = report.findings[0]
+    where = f"partition {first.partition}, offset {first.offset}, sequence {first.sequence or '-'}, {first.id or '-'}"
     console.print(
-        f"first bad record: partition {first.partition}, offset {first.offset}, sequence {first.sequence or '-'}, {first.id or '-'}:"
-        f" {first.reason} ({len(report.findings)} in all)",
+        f"first bad record: {where}: {first.reason} ({len(report.findings)} in all)",
         style="red", markup=False,
     )  # fmt: skip
 
@@ -128,7 +137,13 @@ def rebuild_projections(json: Json = False) -> None:
             rebuild(log, dsn, vault, progress)
         found = digest(dsn)
     if json:
-        print_json({"digest": found.overall, "positions": dict(found.positions), "tables": {n: asdict(t) for n, t in found.tables.items()}})
+        print_json(
+            {
+                "digest": found.overall,
+                "positions": dict(found.positions),
+                "tables": {n: asdict(t) for n, t in found.tables.items()},
+            }
+        )
         return
     table = Table("table", "rows", "digest")
     for name, each in found.tables.items():

@@ -20,7 +20,8 @@ def add_to(app: typer.Typer) -> None:
 def run() -> None:
     """Run everything on this machine, with a demo tenant in a sandbox, until Ctrl-C.
 
-    The log is an SQLite file, or Kafka where SUBLEDGER_KAFKA_BOOTSTRAP is set; Postgres is our own, or that of SUBLEDGER_POSTGRES_DSN.
+    The log is an SQLite file, or Kafka where SUBLEDGER_KAFKA_BOOTSTRAP is set; Postgres is our own, or that of
+    SUBLEDGER_POSTGRES_DSN.
     """
     run_everything(settings_for(quiet=True))
 

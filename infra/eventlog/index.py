@@ -68,27 +68,29 @@ class IndexConflict(Exception):
 
 
 class Index:
-    """The index of the partition that ``identity`` names. Raises IndexUnusable."""
+    """The index of the partition that ``identity`` names. Raises IndexUnusable, and OperationalError where it may work later."""
 
     def __init__(self, path: Path, identity: str) -> None:
         self.path = path
-        self._open(path)
-        self.state = self._adopt(identity)
-
-    def _open(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._writing = connect(path)
-            (version,) = self._writing.execute("PRAGMA user_version").fetchone()
-            if version not in (0, SCHEMA_VERSION):  # made by another release: a cache is made anew, not migrated
-                self._writing.close()
-                delete(path)
-                self._writing, version = connect(path), 0
-            if version == 0:
-                self._writing.executescript(SCHEMA)
-            self.queries = IndexQueries(connect(path))
+            self._open(path)
+            self.state = self._adopt(identity)
+        except sqlite3.OperationalError:
+            raise  # a full disk, a lock: nothing that is wrong with the file
         except sqlite3.DatabaseError as error:
             raise IndexUnusable(f"{path} cannot be opened as an index ({error}); delete it to have it rebuilt") from error
+
+    def _open(self, path: Path) -> None:
+        self._writing = connect(path)
+        (version,) = self._writing.execute("PRAGMA user_version").fetchone()
+        if version not in (0, SCHEMA_VERSION):  # made by another release: a cache is made anew, not migrated
+            self._writing.close()
+            delete(path)
+            self._writing, version = connect(path), 0
+        if version == 0:
+            self._writing.executescript(SCHEMA)
+        self.queries = IndexQueries(connect(path))
 
     def _adopt(self, identity: str) -> ReaderState:
         """Check whose index this is (a new one: ours) and give its state."""

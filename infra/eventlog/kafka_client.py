@@ -59,7 +59,16 @@ def committed_end(admin: AdminClient, place: TopicPartition) -> int:
         except KafkaException as error:
             if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > deadline:
                 raise LogUnavailable(f"{place.topic}/{place.partition}: {error.args[0].str()}") from error
-            time.sleep(0.05)
+        time.sleep(0.05)
+        _look_again(admin, place.topic)
+
+
+def _look_again(admin: AdminClient, topic: str) -> None:
+    """Ask who leads ``topic``; the client would go on with what it knew for minutes. Raises LogUnavailable."""
+    try:
+        admin.list_topics(topic, timeout=REQUEST_LIMIT_S)
+    except KafkaException as error:
+        raise LogUnavailable(f"{topic}: {error.args[0].str()}") from error
 
 
 def record_at(bootstrap: str, place: TopicPartition) -> Message | None:

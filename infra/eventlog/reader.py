@@ -11,7 +11,6 @@ A reader is fed a partition's records in the order of their offsets:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Literal
@@ -188,12 +187,6 @@ class Reader:
             offset = max(self._state.offset, quarantine.record.offset + 1)
             self._state = self._ahead = replace(self._state, offset=offset)
         return quarantine
-
-
-def read(records: Iterator[Record], reader: Reader) -> Iterator[Result]:
-    """All results of feeding ``records`` to ``reader``."""
-    for record in records:
-        yield from reader.feed(record)
 
 
 def _term(record: Record) -> int | None:

@@ -8,9 +8,7 @@ from pathlib import Path
 from infra.eventlog.derived import Derive
 from infra.eventlog.index import Index, delete
 from infra.eventlog.log import Log
-from infra.eventlog.takeover import CatchUp
-
-READ_WAIT_S = 0.2
+from infra.eventlog.takeover import catch_up
 
 
 def open_index(log: Log, folder: Path, partition: str) -> Index:
@@ -26,19 +24,10 @@ def rebuild_indexes(log: Log, folder: Path, derive: Derive, progress: Callable[[
     for partition in log.partitions:
         delete(folder / f"{partition}.sqlite")
     indexes = {partition: open_index(log, folder, partition) for partition in log.partitions}
-    ends = {partition: log.end(partition) for partition in log.partitions}
-    reading = CatchUp(log, indexes, derive)
     try:
-        while not all(reading.reached(partition, end) or partition in reading.broken for partition, end in ends.items()):
-            progress(reading.step(READ_WAIT_S))
-        for error in reading.broken.values():
-            raise error
-        for partition in indexes:
-            while not reading.derived(partition):
-                pass
+        catch_up(log, indexes, derive, progress)
         return {partition: index.state.sequence for partition, index in indexes.items()}
     finally:
-        reading.close()
         for index in indexes.values():
             index.queries.close()
             index.close()

@@ -24,7 +24,7 @@ DEFAULT_PARTITIONS = 12
 BUSY_TIMEOUT_S = 5
 POLL_LIMIT = 1000
 POLL_PAUSE_S = 0.005
-MAX_RECORD_BYTES = 1_048_588  # Kafka's own default, so that what fits here fits there
+MAX_ROW_BYTES = 1_048_588  # Kafka's own default, so that what fits here fits there
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -176,7 +176,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = ON")  # an erased data key must not linger in free pages
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_RECORD_BYTES)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES)
     return connection
 
 

@@ -5,6 +5,7 @@ Both go step by step, so that the window thread serves other partitions and keep
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -26,7 +27,7 @@ class CatchUp:
     """Reads partitions from where their indexes stand, through the readers' rule, into the indexes."""
 
     def __init__(self, event_log: Log, indexes: Mapping[str, Index], derive: Derive) -> None:
-        self.broken: dict[str, LogBroken | IndexConflict] = {}  # partitions given up, each with its error
+        self.broken: dict[str, Exception] = {}  # partitions given up, each with its error
         self._indexes = dict(indexes)
         self._derive = derive
         self._readers = {partition: Reader(index.state) for partition, index in indexes.items()}
@@ -53,7 +54,9 @@ class CatchUp:
             commands = [result for result in results if isinstance(result, Command)]
             quarantined = [result for result in results if isinstance(result, Quarantine)]
             index.absorb(commands, quarantined, reader.state)
-        except (LogBroken, IndexConflict) as error:
+        except sqlite3.OperationalError:
+            raise  # a full disk, a lock: to be tried again
+        except (LogBroken, IndexConflict, sqlite3.DatabaseError) as error:
             self.broken[partition] = error
             self.drop(partition)
             return
@@ -146,20 +149,20 @@ class Takeover:
         self._catch_up.close()
 
 
-def rebuild(event_log: Log, indexes: Mapping[str, Index], derive: Derive, progress: Callable[[int], None]) -> None:
+def catch_up(event_log: Log, indexes: Mapping[str, Index], derive: Derive, progress: Callable[[int], None]) -> None:
     """Bring indexes up to the log as it stands now, telling ``progress`` the records of each step.
 
     Raises LogBroken, IndexConflict.
     """
     ends = {partition: event_log.end(partition) for partition in indexes}
-    catch_up = CatchUp(event_log, indexes, derive)
+    reading = CatchUp(event_log, indexes, derive)
     try:
-        while not all(catch_up.reached(partition, end) for partition, end in ends.items()):
-            progress(catch_up.step(0.1))
-            for error in catch_up.broken.values():
+        while not all(reading.reached(partition, end) for partition, end in ends.items()):
+            progress(reading.step(0.1))
+            for error in reading.broken.values():
                 raise error
         for partition in indexes:
-            while not catch_up.derived(partition):
+            while not reading.derived(partition):
                 pass
     finally:
-        catch_up.close()
+        reading.close()

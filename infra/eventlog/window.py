@@ -18,7 +18,7 @@ import structlog
 from infra.eventlog.derived import Derive
 from infra.eventlog.index import Index, IndexConflict, IndexUnusable
 from infra.eventlog.listener import Entry, Listener
-from infra.eventlog.log import AppendError, Log, LogUnavailable, NotOwner, OutcomeUnknown, Owner, RecordRefused
+from infra.eventlog.log import Aborted, AppendError, Log, LogUnavailable, NotOwner, OutcomeUnknown, Owner, RecordRefused
 from infra.eventlog.number import CatalogFell
 from infra.eventlog.takeover import Takeover
 from infra.eventlog.window_commit import WindowCommit
@@ -145,9 +145,8 @@ class WindowThread:
     def _take_over(self, owner: Owner) -> None:
         under_way = {partition for takeover in self._takeovers for partition in takeover.partitions}
         wanted = self._assigned - self._serving.keys() - self._broken - under_way
-        indexes = {partition: index for partition in sorted(wanted) if (index := self._opened(partition))}
-        if indexes:
-            self._takeovers.append(Takeover(self._log, owner, indexes, self._derive, self._clock))
+        if wanted:
+            self._begin_takeover(owner, wanted)
         for takeover in list(self._takeovers):
             for partition, index in takeover.step(0.0 if self._waiting else READ_WAIT_S).items():
                 self._serve(partition, index)
@@ -157,12 +156,21 @@ class WindowThread:
                 takeover.close()
                 self._takeovers.remove(takeover)
 
-    def _opened(self, partition: str) -> Index | None:
+    def _begin_takeover(self, owner: Owner, partitions: Iterable[str]) -> None:
+        indexes: dict[str, Index] = {}
         try:
-            return self._open_index(partition)
-        except IndexUnusable as error:
-            self._give_up(partition, error)
-            return None
+            for partition in sorted(partitions):
+                try:
+                    indexes[partition] = self._open_index(partition)
+                except IndexUnusable as error:
+                    self._give_up(partition, error)
+            if indexes:
+                self._takeovers.append(Takeover(self._log, owner, indexes, self._derive, self._clock))
+        except BaseException:
+            for index in indexes.values():
+                index.queries.close()
+                index.close()
+            raise
 
     def _give_up(self, partition: str, error: Exception) -> None:
         if partition not in self._broken:
@@ -223,17 +231,20 @@ class WindowThread:
 
     def _commit(self, owner: Owner, entries: Sequence[Entry]) -> None:
         window = WindowCommit(self._serving, self._log.environment, self._clock())
+        committed = False
         try:
             window.stage(entries)
             ends = owner.commit(window.records, window.data_keys, window.partitions)
+            committed = True
+            window.finish(ends)
+        except sqlite3.Error as error:
+            window.rollback()
+            reason = f"an index could not be written: {error}"
+            # Committed in the log where the index cannot follow: the partitions are taken over anew, and it is read back.
+            raise (OutcomeUnknown(reason) if committed else Aborted(reason)) from error
         except BaseException:
             window.rollback()
             raise
-        try:
-            window.finish(ends)
-        except sqlite3.Error as error:  # committed in the log, but the index cannot follow: take over anew, read it back
-            window.rollback()
-            raise OutcomeUnknown(f"an index could not be written: {error}") from error
         self._listener.settled(window.results(entries))
 
     def _bisect(self, owner: Owner, entries: Sequence[Entry], error: Exception) -> None:

@@ -1,4 +1,6 @@
-"""Time moves: timers on the wall clock fire as they fall due; an advanced test clock has all that was due before it done, in order."""
+"""Time moves: timers on the wall clock fire as they fall due; an advanced test clock has all that was due before it done, in
+order.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Clocks:
             self._effects.start(payment, at)
 
     async def advance(self, clock: Clock) -> None:
-        """Do, customer by customer, all that was due before the clock's time; raises Unavailable where a partition is lost meanwhile."""
+        """Do, customer by customer, all that was due before the clock's time; raises Unavailable where a partition is lost
+        meanwhile.
+        """
         name = clock_name(clock.tenant, clock.clock)
         limit = asyncio.Semaphore(CUSTOMERS_AT_ONCE)
         await asyncio.gather(*(self._advance_partition(partition, name, clock.now, limit) for partition in list(self._served())))

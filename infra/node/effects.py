@@ -33,7 +33,8 @@ class Effects:
         self._customers: dict[str, set[str]] = {}
 
     def start(self, payment: Payment, at: datetime) -> asyncio.Task[None]:
-        """Send the payment's running attempt, unless that is being done; ``at`` is the outcome's business time on a test clock."""
+        """Send the payment's running attempt, unless that is being done; ``at`` is the outcome's business time on a test clock.
+        """
         running = self._running.get(payment.id)
         if running is not None:
             return running
@@ -56,9 +57,14 @@ class Effects:
 
     async def _settle(self, payment: Payment, at: datetime) -> None:
         attempt = payment.attempt
-        assert attempt is not None and attempt.method is not None
-        outcome = Unknown() if at >= attempt.key_expires_at else await self._gateways[attempt.method.provider].charge(
-            key=attempt.key, token=attempt.method.token, account=payment.customer, amount=attempt.amount
+        assert attempt is not None
+        assert attempt.method is not None
+        outcome = (
+            Unknown()
+            if at >= attempt.key_expires_at
+            else await self._gateways[attempt.method.provider].charge(
+                key=attempt.key, token=attempt.method.token, account=payment.customer, amount=attempt.amount
+            )
         )
         command = outcome_command(payment, outcome, at)
         while True:

@@ -134,7 +134,9 @@ class Node:
         raise Unavailable("partition_not_served", f"Partition {name} is not served by this node now.")
 
     async def customer_of(self, tenant: str, id: str) -> str:
-        kind = {ids.CUSTOMER: "customer", ids.SUBSCRIPTION: "subscription", ids.INVOICE: "invoice", ids.PAYMENT: "payment"}.get(id[:3])
+        kind = {ids.CUSTOMER: "customer", ids.SUBSCRIPTION: "subscription", ids.INVOICE: "invoice", ids.PAYMENT: "payment"}.get(
+            id[:3]
+        )
         if kind is None or not ids.is_id(id, id[:3]):
             raise NotFound(kind or "resource", id)
         home = self._served(ids.partition_of(id, len(self._ledger))).shard.home(id)
@@ -228,7 +230,9 @@ class Node:
             _log.warning("test clocks not resumed", reason=str(unavailable))
 
     def _start_effect(self, served: Served, payment: Payment) -> None:
-        """The outcome of an attempt belongs to the attempt's time for a customer on a test clock; else it is dated when it comes."""
+        """The outcome of an attempt belongs to the attempt's time for a customer on a test clock; else it is dated when it
+        comes.
+        """
         assert payment.attempt is not None
         on_clock = served.shard.on_clock(f"{payment.tenant}/{payment.customer}")
         self._effects.start(payment, payment.attempt.timestamp if on_clock else served.now())

@@ -40,7 +40,9 @@ class Ticket:
 
 
 class Served:
-    """Decides for one partition while this node owns it. ``now`` gives the wall clock; ``submit`` hands entries to the window thread."""
+    """Decides for one partition while this node owns it. ``now`` gives the wall clock; ``submit`` hands entries to the window
+    thread.
+    """
 
     def __init__(
         self,
@@ -153,7 +155,8 @@ class Served:
             return Answer(target, target.id, target.version, f"{self.name}@{seen.sequence}", seen.event_hash, replayed)
         decided = decision if isinstance(decision, Decided) else decision.of
         at = ticket.original.committed if ticket.original else ticket.committed
-        assert isinstance(decided, Decided) and at is not None
+        assert isinstance(decided, Decided)
+        assert at is not None
         target = decided.target
         return Answer(target, target.id, target.version, f"{self.name}@{at.sequence}", at.hash, replayed)
 

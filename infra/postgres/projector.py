@@ -41,7 +41,7 @@ def run_projector(log: Log, dsn: str, vault: Unseal, stop: Signal, on_events: Pr
             _follow(log, dsn, vault, stop, settled)
         except (psycopg.OperationalError, LogUnavailable) as error:
             wait_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
-            _log.warning("projector_waits", cause=type(error).__name__, detail=str(error).strip(), retry_in_s=wait_s)
+            _log.warning("projector_waits", error=error, retry_in_s=wait_s)
             failures += 1
             stop.wait(wait_s)
 
