@@ -62,8 +62,7 @@ def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways) ->
 
 @contextmanager
 def open_postgres(settings: Settings) -> Iterator[str]:
-    """The read models' database, migrated: the given one, or one of our own in the state folder. Gives the administrator's DSN.
-    """
+    """The read models' database, migrated: the given one, or one of our own in the state folder. Gives the administrator's DSN."""
     if settings.postgres_dsn is not None:
         dsn = settings.postgres_dsn.get_secret_value()
         migrate(dsn, settings.secret_bytes)

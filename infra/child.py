@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 
+from infra.expected import EXPECTED, one_line
 from infra.logging import configure_logging
 from infra.serve import end_with_parent, run_process, serve_origin, serve_projector
 from infra.settings import Settings, SettingsError, ensure_secrets, load_settings
@@ -22,11 +23,11 @@ def main(name: str) -> None:
     end_with_parent()
     try:
         settings = ensure_secrets(load_settings())
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        sys.exit(os.EX_CONFIG)
-    configure_logging(settings.log_level, settings.log_format)
-    run_process(CHILDREN[name], settings)
+        configure_logging(settings.log_level, settings.log_format)
+        run_process(CHILDREN[name], settings)
+    except EXPECTED as error:
+        print(one_line(error), file=sys.stderr)
+        sys.exit(os.EX_CONFIG if isinstance(error, SettingsError) else 1)
 
 
 if __name__ == "__main__":

@@ -37,9 +37,13 @@ def run_everything(settings: Settings) -> None:
             status.update("starting the ledger")
             supervisor.wait(lambda: ready(settings))
             status.stop()
-            if settings.is_sandbox:
-                _print_report(asyncio.run(_load_demo(settings, supervisor, projector_dsn(admin, settings.secret_bytes))))
             _print_urls(settings)
+            if settings.is_sandbox:
+                dsn = projector_dsn(admin, settings.secret_bytes)
+                report = asyncio.run(_load_demo(settings, supervisor, dsn))
+                _print_report(report)
+                _print_curls(report, origin_url(settings))
+            console.print(f"\nCtrl-C stops everything; what there is stays in [bold]{settings.state}[/]")
             while True:
                 supervisor.check()
                 time.sleep(0.5)
@@ -103,11 +107,16 @@ def _print_report(report: DemoReport) -> None:
 
 def _print_urls(settings: Settings) -> None:
     url = origin_url(settings)
-    console.print(f"\n[bold]{url}/docs[/]          commands, to try in a browser\n[bold]{url}/v1/docs[/]       queries")
-    if settings.is_sandbox:
-        _print_curls(settings, url)
-    console.print("\nCtrl-C stops everything; what there is stays in", f"[bold]{settings.state}[/]")
+    console.print(f"[bold]{url}/docs[/]      what can be done: the command API")
+    console.print(f"[bold]{url}/v1/docs[/]   what can be asked: the query API")
 
 
-def _print_curls(settings: Settings, url: str) -> None:
-    console.print()
+def _print_curls(report: DemoReport, url: str) -> None:
+    console.print("\ntry:")
+    for path in (f"customers/{report.customer}/entitlements", f"invoices?customer={report.customer}"):
+        console.print(f"curl -H 'Authorization: Bearer {report.read_key}' '{url}/v1/{path}'", soft_wrap=True, highlight=False)
+    console.print(
+        f"curl -X POST -H 'Authorization: Bearer {report.api_key}' -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json'"
+        f" -d '{{\"at\": \"period_end\"}}' '{url}/v1/subscriptions/{report.subscription}/cancel'",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip

@@ -46,7 +46,10 @@ def create_query_app(
             await read.close()
 
     app = FastAPI(
-        title="Subledger queries", description="What the ledger's read models know, and at which position.", lifespan=lifespan
+        title="Subledger queries",
+        description="What the ledger's read models know, and at which position.",
+        lifespan=lifespan,
+        redirect_slashes=False,
     )
     app.state.asked = Asked(read, environment, admin_key, now)
     problems.install(app)

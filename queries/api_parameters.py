@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from infra.http.resources import InvoiceStatus, PaymentState, SubscriptionState
 from queries.lists import Asked
 
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Instant = Annotated[AwareDatetime, Field(examples=["2026-01-01T00:00:00Z"])]
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
+
+
+def _rfc3339(text: object) -> object:
+    """Numbers would pass for seconds or milliseconds, by their size; nobody should have to guess."""
+    if isinstance(text, str) and not _RFC3339.fullmatch(text):
+        raise ValueError("An instant looks like 2026-01-01T00:00:00Z.")
+    return text
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339), Field(examples=["2026-01-01T00:00:00Z"])]
 
 
 class NoParameters(BaseModel):

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -85,8 +85,8 @@ def _decode(listing: Listing, cursor: str) -> list[Any]:
 
 def _typed(value: Any, type_: str) -> Any:
     match type_:
-        case "timestamptz":
-            return datetime.fromisoformat(value).astimezone(UTC)
+        case "timestamptz" if (instant := datetime.fromisoformat(value)).tzinfo is not None:
+            return instant
         case "integer" | "bigint" if isinstance(value, int) and abs(value) < 2**31:
             return value
         case "text" if isinstance(value, str) and "\0" not in value:

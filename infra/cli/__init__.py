@@ -7,27 +7,11 @@ from __future__ import annotations
 
 import sys
 
-import psycopg
 import typer
 
 from infra.cli import data, log, processes
-from infra.cli.parts import CliError
-from infra.eventlog.export_file import ExportBroken
-from infra.eventlog.index import IndexUnusable
-from infra.eventlog.log import LogUnavailable, LogUnusable
-from infra.eventlog.reader import LogBroken
-from infra.importing.errors import ImportFailed
-from infra.ledger_client import LedgerUnreachable
-from infra.postgres.embedded import EmbeddedPostgresError
-from infra.settings import SettingsError
-from infra.supervisor import ChildDied
+from infra.expected import EXPECTED, one_line
 from infra.terminal import errors
-from infra.vault import VaultError
-
-# What a user or operator can mend: told in one line.
-EXPECTED = (
-    CliError, SettingsError, LogUnusable, LogUnavailable, LogBroken, IndexUnusable, ExportBroken, EmbeddedPostgresError,
-    ChildDied, VaultError, ImportFailed, LedgerUnreachable, psycopg.OperationalError, OSError, )  # fmt: skip
 
 app = typer.Typer(
     name="subledger",
@@ -46,11 +30,5 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        errors.print(
-            f"subledger: {' '.join(str(error).split()) or type(error).__name__}", markup=False, highlight=False, soft_wrap=True
-        )
+        errors.print(f"subledger: {one_line(error)}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

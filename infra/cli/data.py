@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli.parts import CliError, Json
+from infra.cli.parts import Json
+from infra.expected import CliError
 from infra.importing.importer import run_import
 from infra.importing.report import ImportReport, refused_path
 from infra.ledger_client import LedgerClient

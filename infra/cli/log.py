@@ -11,12 +11,13 @@ from rich.table import Table
 
 from domain.registry import decode
 from infra.bootstrap import open_log, open_postgres, open_vault
-from infra.cli.parts import CliError, Json, settings_for
+from infra.cli.parts import Json, settings_for
 from infra.eventlog import topics, topics_check
 from infra.eventlog.rebuild import rebuild_indexes
 from infra.eventlog.transfer import export, load
 from infra.eventlog.verify import Report, verify, verify_export
 from infra.eventlog.walk import walk
+from infra.expected import CliError
 from infra.node.streams import derive
 from infra.postgres.digest import digest
 from infra.postgres.projector import rebuild

@@ -13,10 +13,6 @@ from infra.settings import SECRETS, Settings, ensure_secrets, load_settings
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 
 
-class CliError(Exception):
-    """Something that the user can mend; the message is one line."""
-
-
 def settings_for(secrets: Iterable[str] = SECRETS, *, quiet: bool = False) -> Settings:
     """Settings with the secrets that a command needs; ``quiet``: only warnings are logged, for commands that people watch."""
     settings = ensure_secrets(load_settings(), secrets)

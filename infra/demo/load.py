@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from infra.amounts import decimal_text
 from infra.demo.catalog import BUNDLES, CLOCK, ENTITLEMENTS, PRICES, STOREFRONTS, TENANT
 from infra.demo.numbers import Numbers, read_numbers
 from infra.demo.people import CUSTOMERS, YEAR, Person, Year, example, people
 from infra.ledger_client import LedgerClient
+from infra.terminal import money
 
 # A step of the clock answers when all that follows from it is done.
 STEP_LIMIT_S = 180.0
@@ -50,7 +50,7 @@ class DemoReport:
         yield "invoices", f"{numbers.invoices:,}"
         for what, amounts in (("billed", numbers.billed), ("paid", numbers.paid)):
             for currency, amount in amounts.items():
-                yield what, f"{decimal_text(amount, currency)} {currency}"
+                yield what, f"{money(amount, currency)} {currency}"
         yield "events", f"{numbers.events:,}"
         if self.loaded:
             yield "seconds", f"{self.seconds:.1f}"
@@ -135,7 +135,7 @@ class _Demo:
             await self._client.post(path, body, f"demo-{path}-{body['id']}")
 
     async def _advance(self, instant: datetime) -> None:
-        """Everything due before the instant is done. Repeated for an instant where the clock stands, it completes what is left."""
+        """Everything due before the instant is done. Repeated where the clock stands, it completes what is left."""
         reply = await self._client.post(
             f"/v1/test-clocks/{CLOCK}/advance", {"now": instant.isoformat()}, f"demo-advance-{instant:%Y-%m-%d}"
         )

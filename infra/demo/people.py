@@ -10,75 +10,14 @@ from typing import Any, Literal
 
 CUSTOMERS = 1000
 
-_FIRST = [
-    "Ada",
-    "Alan",
-    "Anna",
-    "Ben",
-    "Carla",
-    "Chen",
-    "Clara",
-    "David",
-    "Elena",
-    "Emil",
-    "Emma",
-    "Farid",
-    "Fatima",
-    "Felix",
-    "Grace",
-    "Hana",
-    "Hugo",
-    "Ida",
-    "Ines",
-    "Ivan",
-    "Jana",
-    "Jonas",
-    "Julia",
-    "Karim",
-    "Lena",
-    "Leo",
-    "Lina",
-    "Luca",
-    "Maria",
-    "Max",
-    "Mina",
-    "Nora",
-    "Omar",
-    "Paula",
-    "Pavel",
-    "Rosa",
-    "Sami",
-    "Sofia",
-    "Tom",
-    "Yara",
-]
-_LAST = [
-    "Adler",
-    "Bauer",
-    "Conti",
-    "Dubois",
-    "Eriksson",
-    "Fischer",
-    "Garcia",
-    "Hansen",
-    "Ivanova",
-    "Jansen",
-    "Kaya",
-    "Lang",
-    "Moreau",
-    "Novak",
-    "Okafor",
-    "Peters",
-    "Quinn",
-    "Rossi",
-    "Santos",
-    "Tanaka",
-    "Urban",
-    "Vogel",
-    "Weber",
-    "Young",
-    "Zimmer",
-]
+_FIRST = """
+Ada Alan Anna Ben Carla Chen Clara David Elena Emil Emma Farid Fatima Felix Grace Hana Hugo Ida Ines Ivan
+Jana Jonas Julia Karim Lena Leo Lina Luca Maria Max Mina Nora Omar Paula Pavel Rosa Sami Sofia Tom Yara
+"""
+_LAST = """
+Adler Bauer Conti Dubois Eriksson Fischer Garcia Hansen Ivanova Jansen Kaya Lang Moreau Novak Okafor Peters Quinn Rossi
+Santos Tanaka Urban Vogel Weber Young Zimmer
+"""
 
 _PRICES = {
     "web": (("basic-monthly-eur", 45), ("basic-yearly-eur", 10), ("premium-monthly-eur", 35), ("season-monthly-eur", 10)),
@@ -129,7 +68,8 @@ class Person:
 
     def registration(self, clock: str) -> dict[str, Any]:
         """The body that registers the customer."""
-        first, last = _FIRST[self.number % len(_FIRST)], _LAST[self.number // len(_FIRST) % len(_LAST)]
+        firsts, lasts = _FIRST.split(), _LAST.split()
+        first, last = firsts[self.number % len(firsts)], lasts[self.number // len(firsts) % len(lasts)]
         personal = {"name": f"{first} {last}", "email": f"{first}.{last}@example.com".lower()}
         body = {"storefront": self.storefront, "external_id": self.external_id, "personal": personal, "test_clock": clock}
         if self.token is not None:

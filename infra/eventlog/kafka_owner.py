@@ -66,6 +66,7 @@ class KafkaOwner:
             self._disown({partition})
             if isinstance(error, NotOwner):
                 raise
+            _log.warning("claim failed", partition=partition, term=term, error=str(error))
             # Nothing was decided under this claim: whether it stands is seen when the next one is read through.
             raise Aborted(f"partition {partition} could not be claimed: {error}") from error
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from domain.errors import RuleViolated
 from domain.money import Currency, Money
 from domain.subscription import periods
-from infra.amounts import parse_amount
+from infra.importing.amounts import parse_amount
 from infra.importing.errors import ImportFailed
 from infra.importing.mapping import PERSONAL, ImportMapping
 from infra.importing.table import Line, Table

@@ -10,7 +10,7 @@ import pytest
 
 from tests.architecture.sources import SOURCE_PACKAGES, Module, modules
 
-DOMAIN_LIBRARIES = ("eventsourcing.domain", "eventsourcing.utils", "pydantic", "whenever", "iso4217")
+DOMAIN_LIBRARIES = ("eventsourcing.domain", "eventsourcing.utils", "pydantic", "pydantic_core", "whenever", "iso4217")
 # What must be given as data: the clock, the environment, chance.
 IMPURE_CALLS = {
     "datetime.now", "datetime.utcnow", "datetime.today", "date.today", "Instant.now", "ZonedDateTime.now", "time.time",

@@ -1,4 +1,4 @@
-"""Amounts as files write them (``70.35``) and as the ledger holds them (7035 minor units): exact both ways, no floats."""
+"""Amounts as files write them (``70.35``), taken exactly into minor units (7035): no floats, no rounding."""
 
 from __future__ import annotations
 
@@ -23,10 +23,3 @@ def parse_amount(text: str, currency: str) -> Money:
     if len(match[1]) > len(str(MAX_AMOUNT)) or (minor := int(match[1] + fraction.ljust(digits, "0"))) > MAX_AMOUNT:
         raise ValueError(f"{text!r} is too large")
     return Money(amount=minor, currency=currency)
-
-
-def decimal_text(amount: int, currency: str) -> str:
-    """Minor units, negative too, as a decimal with thousands separated: ``16,055,091.45``."""
-    digits = exponent(currency)
-    whole, fraction = divmod(abs(amount), 10**digits)
-    return f"{'-' if amount < 0 else ''}{whole:,}" + (f".{fraction:0{digits}}" if digits else "")

@@ -1,0 +1,5 @@
+"""``python -m infra.cli`` is ``subledger``."""
+
+from infra.cli import main
+
+main()

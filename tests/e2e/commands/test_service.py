@@ -1,0 +1,100 @@
+"""Health, the interface document, overload."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from commands.api import ApiSettings, create_command_app
+from commands.catalog.view import CatalogView
+from commands.ports import Unavailable
+from tests.e2e.commands.conftest import ADMIN_KEY, Api, command_api
+
+
+class Refusing:
+    """A ledger that cannot."""
+
+    catalog = CatalogView()
+
+    def unready(self) -> list[str]:
+        return ["partition 3 is not served"]
+
+    async def submit(self, command: object) -> None:
+        raise Unavailable("overloaded", "Too many commands are waiting.", 7)
+
+
+@pytest.fixture
+def refusing() -> Iterator[TestClient]:
+    settings = ApiSettings(environment="sandbox", secret=b"s", admin_key=ADMIN_KEY)
+    with TestClient(create_command_app(Refusing(), object(), settings)) as client:  # type: ignore[arg-type]
+        yield client
+
+
+def test_alive_is_not_ready(refusing: TestClient) -> None:
+    assert refusing.get("/healthz").status_code == 200
+    answer = refusing.get("/readyz")
+    assert (answer.status_code, answer.json()["reasons"]) == (503, ["partition 3 is not served"])
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_ready(ledger: Api) -> None:
+    assert ledger.client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_overload_is_told(refusing: TestClient) -> None:
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Ledger-Reason": "test"}
+    answer = refusing.post("/v1/tenants", json={"id": "a", "name": "A"}, headers=headers)
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "overloaded", True)
+    assert answer.headers["retry-after"] == "7"
+
+
+def test_a_node_that_is_closing_refuses_and_loses_nothing(tmp_path: Path) -> None:
+    with command_api(tmp_path) as ledger:
+        api = ledger.new_tenant()
+        customer = api.customer()
+    assert api.records(customer)
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def test_the_document_is_whole(ledger: Api) -> None:
+    document = ledger.client.get("/openapi.json").json()
+    names = [operation["operationId"] for _, _, operation in _operations(document)]
+    assert len(set(names)) == len(names)
+    schemas = document["components"]["schemas"]
+    references = re.findall(r'"\$ref":"#/components/schemas/([^"]+)"', orjson.dumps(document).decode())
+    assert set(references) <= set(schemas)
+    for path, method, operation in _operations(document):
+        assert operation["summary"], path
+        assert operation["description"], path
+        assert re.findall(r"{(\w+)}", path) == [p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"]
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(response["content"]) == ["application/problem+json"]
+        if path.startswith("/v1/"):
+            assert operation["security"] == [{"key": []}]
+            assert {"400", "401", "403", "500"} <= set(operation["responses"])
+            if method == "post":
+                assert operation["requestBody"]["content"]["application/json"]["example"] is not None
+                assert {"409", "413", "415", "422", "503"} <= set(operation["responses"])
+
+
+def test_the_documents_examples_are_accepted_as_they_stand(ledger: Api) -> None:
+    document = ledger.client.get("/openapi.json").json()
+    api = ledger.new_tenant()
+    for path, method, operation in _operations(document):
+        if method == "post" and "{id}" not in path:
+            example = operation["requestBody"]["content"]["application/json"]["example"]
+            answer = api.as_admin("acme" if path == "/v1/tenants" else None).post(path, example)
+            accepted = (201, 409) if path != "/v1/subscriptions" else (422,)  # there is no such customer
+            assert answer.status_code in accepted, (path, answer.text)

@@ -1,0 +1,43 @@
+"""The embedded log with faults put in where a log would have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from infra.eventlog.log import Change
+from infra.eventlog.record import Record
+from infra.eventlog.sqlite import SqliteLog
+from infra.eventlog.sqlite_owner import SqliteOwner
+
+
+class FaultyOwner(SqliteOwner):
+    """Raises the next of ``faults`` instead of committing, or after it (``late``); announces ``changes``."""
+
+    faults: list[Exception]
+    late: list[Exception]
+    changes: list[Change]
+
+    def poll(self, timeout_s: float) -> Change:
+        found = super().poll(timeout_s)
+        return self.changes.pop(0) if not found.gained and self.changes else found
+
+    def commit(self, records: Sequence[Record], data_keys: Mapping[str, bytes], proves: frozenset[str]) -> Mapping[str, int]:
+        deciding = not (records and records[0].is_claim)
+        if deciding and self.faults:
+            raise self.faults.pop(0)
+        ends = super().commit(records, data_keys, proves)
+        if deciding and self.late:
+            raise self.late.pop(0)
+        return ends
+
+
+class FaultyLog(SqliteLog):
+    faulty: FaultyOwner
+
+    def owner(self) -> SqliteOwner:
+        owner = super().owner()
+        owner.__class__ = FaultyOwner
+        assert isinstance(owner, FaultyOwner)
+        owner.faults, owner.late, owner.changes = [], [], []
+        self.faulty = owner
+        return owner

@@ -1,0 +1,188 @@
+"""Who may write: the broker's fence, takeovers, and the readers' rule where somebody gets past the fence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import pytest
+
+from infra.eventlog import kafka_membership
+from infra.eventlog.kafka import KafkaLog
+from infra.eventlog.kafka_lane import Lane
+from infra.eventlog.kafka_message import headers_of
+from infra.eventlog.log import NotOwner
+from infra.eventlog.record import Record
+from infra.eventlog.topics import Names
+from tests.integration.kafka.support import (
+    ALL,
+    Node,
+    append,
+    claims,
+    commands,
+    judge,
+    quarantined,
+    read_to_end,
+    until,
+)
+
+Start = Callable[[str], Node]
+
+
+def write_past_the_fence(bootstrap: str, environment: str, records: Iterable[Record]) -> None:
+    """What a former owner would write if the broker did not refuse it."""
+    names = Names(environment)
+    with Lane(bootstrap, f"{environment}.zombie").transaction(frozenset()) as transaction:
+        for record in records:
+            transaction.produce(names.place(record.partition), record.key.encode(), record.value, headers_of(record))
+
+
+def test_two_nodes_share_the_partitions_and_each_writes_its_own(start: Start) -> None:
+    # given a node that owns all
+    first = start("127.0.0.1:8001")
+    first.take_over()
+    first.write(append("0", "a"), append("1", "b"), append("2", "c"), append("catalog", "d"))
+    # when a second joins, then both own something, and nothing is owned twice
+    second = start("127.0.0.1:8002")
+    until(lambda: first.poll() | second.poll() == ALL and second.assigned)
+    assert not first.assigned & second.assigned
+    # and the first is refused what it gave up, before anything reaches the broker
+    with pytest.raises(NotOwner) as refused:
+        first.owner.commit([], {}, ALL)
+    assert refused.value.partitions == second.assigned
+    # and both write what is theirs
+    second.take_over(second.assigned)
+    first.write(*(append(partition, "after") for partition in first.assigned))
+    second.write(*(append(partition, "after") for partition in second.assigned))
+    read = read_to_end(first.log)
+    assert all(commands(judge(read, partition)[1])[-1] == "after" for partition in ALL)
+
+
+def test_a_member_that_was_put_out_is_refused_by_the_broker(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given an owner that does not poll in time, so that the group gives its partitions to another
+    monkeypatch.setattr(kafka_membership, "POLL_LIMIT_MS", 1500)
+    stalled = start("127.0.0.1:8001")
+    stalled.take_over()
+    stalled.write(append("0", "before"))
+    monkeypatch.undo()
+    successor = start("127.0.0.1:8002")
+    successor.take_over()
+    # when it writes, or only proves, with the old idea of what is its own, then the broker refuses it
+    with pytest.raises(NotOwner):
+        stalled.owner.commit([], {}, frozenset({"0"}))
+    stalled.owner.poll(0.05)
+    with pytest.raises(NotOwner):
+        stalled.write(append("1", "lost"))
+    # and its next poll says so
+    until(lambda: stalled.poll() < ALL)
+    successor.write(append("0", "after"), append("1", "after"))
+    read = read_to_end(successor.log)
+    assert commands(judge(read, "0")[1]) == ["before", "after"]
+    assert commands(judge(read, "1")[1]) == ["after"]
+
+
+def test_a_takeover_reads_every_acknowledged_window(start: Start) -> None:
+    """The last stable offset may not show yet what was acknowledged; nothing below a delivered claim is undecided."""
+    acknowledged: list[str] = []
+    for turn in range(6):
+        node = start(f"127.0.0.1:800{turn % 2}")
+        node.take_over({"0"})
+        assert commands(judge(read_to_end(node.log, ["0"]), "0")[1]) == acknowledged
+        for window in range(3):
+            node.write(append("0", f"{turn}-{window}"))
+            acknowledged.append(f"{turn}-{window}")
+        node.owner.close()
+
+
+@pytest.mark.slow
+def test_a_killed_owners_open_window_neither_counts_nor_blocks(kafka_bootstrap: str, environment: str, start: Start) -> None:
+    # given an owner killed in the middle of a window
+    arguments = [kafka_bootstrap, environment, "127.0.0.1:8001"]
+    doomed = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.kafka.doomed", *arguments], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert doomed.stdout is not None
+        assert "open\n" in iter(doomed.stdout.readline, "")
+    finally:
+        doomed.kill()
+        doomed.wait()
+    # when another takes over, once the group has noticed
+    successor = start("127.0.0.1:8002")
+    until(lambda: successor.poll() == ALL, limit_s=60)
+    began = time.monotonic()
+    successor.take_over()
+    took_s = time.monotonic() - began
+    # then it need not wait for the broker to end the open transaction (10 s at least)
+    assert took_s < 5
+    # and what was acknowledged counts, what was open does not
+    successor.write(append("0", "after"))
+    read = read_to_end(successor.log)
+    assert commands(judge(read, "0")[1]) == ["kept", "after"]
+    assert commands(judge(read, "1")[1]) == ["kept"]
+    assert commands(judge(read, "catalog")[1]) == ["kept"]
+
+
+def test_a_node_that_starts_again_settles_its_own_open_window(kafka_bootstrap: str, log: KafkaLog, start: Start) -> None:
+    # given a transaction that a node of this name left open
+    names = Names(log.environment)
+    lane = Lane(kafka_bootstrap, names.transactional_id("127.0.0.1:8000", 0))
+    opened = lane.transaction(frozenset())
+    transaction = opened.__enter__()
+    transaction.produce(names.place("0"), b"acme/cus_1", b"{}", [])
+    transaction.flush()
+    assert log.end("0") == 0
+    # when it starts again, then readers are not held back
+    start("127.0.0.1:8000")
+    until(lambda: log.end("0") == 2, limit_s=2)
+    assert read_to_end(log, ["0"]) == []
+
+
+def test_what_a_former_owner_writes_past_the_fence_is_quarantined(kafka_bootstrap: str, start: Start) -> None:
+    # given a former owner that still has its state, and a successor
+    former = start("127.0.0.1:8001")
+    former.take_over()
+    former.write(append("0", "a"))
+    late = former.number([append("0", "late", events=2)])
+    former.owner.close()
+    present = start("127.0.0.1:8002")
+    present.take_over()
+    # when both write, the former past the broker's fence
+    environment = present.log.environment
+    present.write(append("0", "b"))
+    write_past_the_fence(kafka_bootstrap, environment, late)
+    present.write(append("0", "c"))
+    # then every reader agrees: the claims count in turn, the late records do not count
+    read = read_to_end(present.log)
+    state, results = judge(read, "0")
+    assert commands(results) == ["a", "b", "c"]
+    assert claims(results) == [1, 2]
+    assert [record.attributes["commandid"] for record in quarantined(results)] == ["client:late", "client:late"]
+    assert state.chain == present.states["0"].chain
+    assert judge(read_to_end(former.log), "0")[0] == state
+
+
+def test_two_claims_of_one_term_count_once(start: Start) -> None:
+    # given two claims of the same term, as after a claim whose end was not known
+    node = start("127.0.0.1:8001")
+    until(lambda: node.poll() == ALL)
+    first = node.owner.claim("0", 1, datetime.now(UTC))
+    second = node.owner.claim("0", 1, datetime.now(UTC))
+    # then the first counts, and the writer sees that it is not its last one
+    state, results = judge(read_to_end(node.log), "0")
+    assert state.claim == first.hash != second.hash
+    assert [record.offset for record in quarantined(results)] == [second.offset]
+
+
+def test_a_strangers_record_stops_no_reader(kafka_bootstrap: str, node: Node) -> None:
+    node.write(append("0", "a"))
+    names = Names(node.log.environment)
+    with Lane(kafka_bootstrap, f"{node.log.environment}.stranger").transaction(frozenset()) as transaction:
+        transaction.produce(names.place("0"), b"\xff", b"not ours", [("ce_type", b"\xff")])
+    node.write(append("0", "b"))
+    _, results = judge(read_to_end(node.log), "0")
+    assert commands(results) == ["a", "b"]
+    assert [record.attributes for record in quarantined(results)] == [{"type": "", "term": "0"}]

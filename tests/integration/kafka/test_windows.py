@@ -1,0 +1,145 @@
+"""Windows on a real broker: all or nothing over partitions, and what each failure means."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+
+from infra.eventlog import kafka_lane
+from infra.eventlog.kafka import KafkaLog
+from infra.eventlog.log import Aborted, NotOwner, OutcomeUnknown, RecordRefused
+from infra.eventlog.topics import Names
+from tests.integration.kafka.support import ALL, Node, append, commands, judge, read_to_end, until
+
+
+def test_a_window_over_several_partitions_is_read_whole(node: Node) -> None:
+    # given a node that owns all; when one window writes to three partitions
+    written = node.write(append("0", "a", events=3), append("1", "b"), append("catalog", "c"), append("0", "d"))
+    # then readers see each record as it was written, and the chains go on from what the node knows
+    read = read_to_end(node.log)
+    assert [record.attributes for record in read if not record.is_claim and record.partition == "0"] == [
+        record.attributes for record in written if record.partition == "0"
+    ]
+    for partition, expected in (("0", ["a", "d"]), ("1", ["b"]), ("catalog", ["c"]), ("2", [])):
+        state, results = judge(read, partition)
+        assert commands(results) == expected
+        assert state.chain == node.states[partition].chain
+
+
+def test_commit_tells_from_where_each_index_reads_on(node: Node) -> None:
+    records = node.number([append("0", "a", events=2), append("1", "b")])
+    ends = node.owner.commit(records, {}, frozenset())
+    last = {record.partition: record.offset for record in read_to_end(node.log) if not record.is_claim}
+    assert ends == {partition: offset + 1 for partition, offset in last.items()}
+
+
+def test_an_oversized_record_refuses_its_window_and_no_other(node: Node) -> None:
+    # when one record of a window is larger than the client lets through, then nothing of the window is written
+    with pytest.raises(RecordRefused):
+        node.write(append("0", "a"), append("1", "large", size=1_100_000))
+    # and the others commit without it
+    node.write(append("0", "a"), append("1", "b"))
+    read = read_to_end(node.log)
+    assert commands(judge(read, "0")[1]) == ["a"]
+    assert commands(judge(read, "1")[1]) == ["b"]
+
+
+def test_a_record_that_the_broker_refuses_is_a_refused_record_too(kafka_bootstrap: str, node: Node) -> None:
+    # given a topic that takes less than the client lets through
+    topic = ConfigResource(ConfigResource.Type.TOPIC, Names(node.log.environment).events)
+    topic.add_incremental_config(ConfigEntry("max.message.bytes", "5000", incremental_operation=AlterConfigOpType.SET))
+    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    admin.incremental_alter_configs([topic])[topic].result()
+    # when / then
+    with pytest.raises(RecordRefused):
+        node.write(append("0", "a"), append("1", "large", size=90_000))
+    node.write(append("0", "a"))
+    assert commands(judge(read_to_end(node.log), "0")[1]) == ["a"]
+
+
+def test_a_window_of_many_records_is_pipelined(node: Node) -> None:
+    node.write(*(append(str(number % 3), f"n{number}") for number in range(2000)))
+    read = read_to_end(node.log)
+    assert sum(len(commands(judge(read, partition)[1])) for partition in "012") == 2000
+
+
+def test_a_partition_that_was_never_claimed_is_not_written(start: Callable[[str], Node]) -> None:
+    node = start("127.0.0.1:8000")
+    until(lambda: node.poll() == ALL)
+    with pytest.raises(NotOwner) as refused:
+        node.owner.commit([], {}, frozenset({"0"}))
+    assert refused.value.partitions == {"0"}
+
+
+def test_data_keys_commit_with_the_window_or_not_at_all(node: Node) -> None:
+    keys = node.log.keys()
+    try:
+        with pytest.raises(RecordRefused):
+            node.owner.commit(node.number([append("0", "large", size=1_100_000)]), {"acme/cus_1": b"lost"}, frozenset())
+        assert keys.get("acme/cus_1") is None
+        node.owner.commit([], {"acme/cus_1": b"one", "acme/cus_2": b"two"}, frozenset({"0"}))
+        assert keys.get("acme/cus_1") == b"one"
+        node.owner.commit([], {"acme/cus_1": b"newer"}, frozenset({"0"}))
+        assert dict(keys.items()) == {"acme/cus_1": b"newer", "acme/cus_2": b"two"}
+    finally:
+        keys.close()
+
+
+class CommitsInSilence(Producer):
+    """A producer whose commit takes place, but whose answer is lost."""
+
+    takes_place = True
+
+    def commit_transaction(self, timeout: float = -1) -> None:
+        if self.takes_place:
+            super().commit_transaction(timeout)
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer"))
+
+
+@pytest.mark.parametrize("takes_place", [True, False])
+def test_an_unknown_outcome_is_known_after_recovery_and_claim(
+    node: Node, monkeypatch: pytest.MonkeyPatch, takes_place: bool
+) -> None:
+    # given lanes whose commits go unanswered
+    monkeypatch.setattr(kafka_lane, "Producer", CommitsInSilence)
+    monkeypatch.setattr(CommitsInSilence, "takes_place", takes_place)
+    node.owner.recover()
+    # when a window is committed, then its outcome is unknown
+    with pytest.raises(OutcomeUnknown):
+        node.write(append("0", "a"), append("1", "b"))
+    # and after recovery and a new claim the log tells
+    monkeypatch.undo()
+    node.owner.recover()
+    node.take_over({"0", "1"})
+    for partition, name in (("0", "a"), ("1", "b")):
+        assert commands(judge(read_to_end(node.log), partition)[1]) == ([name] if takes_place else [])
+    node.write(append("0", "c"), append("1", "d"))
+
+
+def test_a_proof_without_an_answer_wrote_nothing(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_lane, "Producer", CommitsInSilence)
+    node.owner.recover()
+    for _ in range(2):  # both lanes
+        with pytest.raises(Aborted):
+            node.owner.commit([], {}, ALL)
+    # and the lane that it broke is settled before its next use
+    monkeypatch.undo()
+    for _ in range(3):
+        node.owner.commit([], {}, ALL)
+
+
+def test_a_node_whose_clock_is_off_the_brokers_writes_nothing(kafka_bootstrap: str, environment: str) -> None:
+    log = KafkaLog(kafka_bootstrap, environment, "127.0.0.1:8000", clock=lambda: time.time() + 6)
+    node = Node(log, log.owner())
+    try:
+        until(lambda: node.poll() == ALL)
+        with pytest.raises(Aborted, match=r"our clock is \+\d"):
+            node.owner.claim("0", 1, datetime.now(UTC))
+    finally:
+        node.owner.close()
+    assert read_to_end(log) == []

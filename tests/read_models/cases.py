@@ -1,0 +1,184 @@
+"""One case or more for each read model: events in, rows out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from domain.customer.events import PaymentMethod
+from tests.read_models.case import Case
+from tests.read_models.story import CLEAR, DAY, GRANTS, KEY_HASH, T0, TERMS, Life, tell_catalog, tell_plain_life
+
+HOUR = timedelta(hours=1)
+CARD = PaymentMethod(provider="simulator", token="ok")
+NO_TRIAL = TERMS.model_copy(update={"trial_days": 0})
+
+
+def catalog() -> Case:
+    given = list(tell_catalog("acme"))
+    common = {"tenant": "acme", "created": T0}
+    return Case(
+        "catalog: an item a row, changes replace, clocks advance",
+        given,
+        {
+            "tenants": [{**common, "id": "acme", "name": "Acme", "version": 1}],
+            "storefronts": [{**common, "id": "web", "name": "Web shop", "retry_after_s": [3600, 7200], "version": 2}],
+            "entitlements": [{**common, "id": "hd", "kind": "flag", "name": "HD", "version": 1}],
+            "bundles": [{**common, "id": "all", "storefront": "web", "grants": [grant.model_dump() for grant in GRANTS]}],
+            "prices": [{**common, "id": "monthly", "price_version": 1, "amount": 1000, "currency": "EUR", "trial_days": 14}],
+            "test_clocks": [{**common, "id": "clk_1", "now": T0 + 20 * DAY, "version": 2}],
+            "api_keys": [
+                {"id": "key_1", "secret_hash": KEY_HASH, "permissions": ["read", "write"], "revoked_at": None, "version": 1},
+                {"id": "key_2", "secret_hash": "cd" * 32, "permissions": ["read", "write"], "revoked_at": T0 + DAY, "version": 2},
+            ],
+        },
+    )
+
+
+def customer() -> Case:
+    life = Life("acme", "crm-1", "clk_1")
+    registered = life.told(life.customer)
+    life.customer.change(timezone="Europe/Berlin", personal=None, now=T0)
+    life.customer.set_payment_method(None, T0)
+    row = {
+        "tenant": "acme", "id": life.id, "storefront": "web", "external_id": "crm-1", "timezone": "Europe/Berlin",
+        "test_clock": "clk_1", "name": None, "email": None, "payment_provider": None, "payment_token": None, "created": T0,
+        "version": 3,
+    }  # fmt: skip
+    return Case("customer: changes replace, removed data is null", [registered, life.told(life.customer)], {"customers": [row]})
+
+
+def registered() -> Case:
+    life = Life("acme", "crm-1", None)
+    row = {**CLEAR, "phone": None, "address": None, "payment_provider": "simulator", "payment_token": "ok", "version": 1}
+    return Case("customer: personal data in clear", [life.told(life.customer)], {"customers": [row]})
+
+
+def suspended() -> Case:
+    life = Life("acme", "crm-1", None)
+    subscription = life.start(NO_TRIAL)
+    invoice = life.bill(subscription, T0)
+    subscription.enter_grace(invoice.id, T0)
+    begun = life.told(subscription, invoice)
+    subscription.suspend(invoice.id, T0 + DAY)
+    row = {
+        "id": subscription.id, "customer": life.id, "state": "suspended", "access": False,
+        "access_until": subscription.term_ends_at, "period_start": T0, "period_end": T0 + 31 * DAY, "cancel_at": None,
+        "ended_at": None, "version": 4,
+    }  # fmt: skip
+    access = {"subscription": subscription.id, "starts_at": T0, "access": False, "ended": False}
+    grants = [
+        {"customer": life.id, "entitlement": "hd", "value": True, "bundle": "all", "subscription": subscription.id},
+        {"customer": life.id, "entitlement": "seats", "value": 5, "bundle": "all", "subscription": subscription.id},
+    ]
+    rows = {"subscriptions": [row], "subscription_access": [access], "granted_entitlements": grants}
+    return Case("subscription: suspended, its grants stay, its access goes", [begun, life.told(subscription)], rows)
+
+
+def reinstated_and_cancelled() -> Case:
+    life = Life("acme", "crm-1", None)
+    subscription = life.start(NO_TRIAL)
+    invoice = life.bill(subscription, T0)
+    subscription.enter_grace(invoice.id, T0)
+    subscription.suspend(invoice.id, T0)
+    subscription.reinstate(T0 + DAY)
+    subscription.cancel_at_period_end(T0 + DAY)
+    end = T0 + 31 * DAY
+    scheduled = {"state": "active", "access": True, "access_until": end, "cancel_at": end, "ended_at": None}
+    rows = {
+        "subscriptions": [scheduled],
+        "subscription_access": [{"access": True, "access_until": end, "ended": False}],
+    }
+    return Case("subscription: reinstated, cancellation scheduled", [life.told(subscription, invoice)], rows)
+
+
+def expired() -> Case:
+    given = list(tell_plain_life(Life("acme", "crm-2", None)))
+    end = T0 + 31 * DAY
+    return Case(
+        "a term runs out",
+        given,
+        {
+            "subscriptions": [{"state": "expired", "access": False, "access_until": end, "ended_at": end}],
+            "subscription_access": [{"access": False, "access_until": end, "ended": True}],
+        },
+    )
+
+
+def paid_in_parts() -> Case:
+    life = Life("acme", "crm-1", None)
+    subscription = life.start(NO_TRIAL)
+    invoice = life.bill(subscription, T0)
+    issued = life.told(subscription, invoice)
+    first = life.record(invoice, 300, T0 + HOUR)
+    invoice.apply_payment(first.id, 300, T0 + HOUR, T0 + HOUR)
+    second = life.record(invoice, 900, T0 + DAY)
+    invoice.apply_payment(second.id, 700, T0 + DAY, T0 + DAY)
+    document = {
+        "id": invoice.id, "number": invoice.number, "customer": life.id, "subscription": subscription.id, "status": "paid",
+        "currency": "EUR", "total": 1000, "open": 0, "issued_at": T0, "due_at": T0, "paid_at": T0 + DAY, "version": 3,
+    }  # fmt: skip
+    applied = [
+        {"payment": first.id, "amount": 300, "applied_at": T0 + HOUR, "invoice_version": 2},
+        {"payment": second.id, "amount": 700, "applied_at": T0 + DAY, "invoice_version": 3},
+    ]
+    recorded = [
+        {"id": first.id, "state": "recorded", "amount": 300, "applied": 300, "surplus": 0, "paid_at": T0 + HOUR},
+        {"id": second.id, "state": "recorded", "amount": 900, "applied": 700, "surplus": 200, "paid_at": T0 + DAY},
+    ]
+    rows = {
+        "invoices": [document],
+        "invoice_payments": sorted(applied, key=lambda row: str(row["payment"])),
+        "payments": sorted(recorded, key=lambda row: str(row["id"])),
+        "balances": [{"tenant": "acme", "customer": life.id, "currency": "EUR", "surplus": 200}],
+    }
+    return Case("invoice: paid by two payments, the rest is surplus", [issued, life.told(first, second, invoice)], rows)
+
+
+def settled_at_issue() -> Case:
+    life = Life("acme", "crm-1", None)
+    free = NO_TRIAL.model_copy(update={"amount": TERMS.amount.model_copy(update={"amount": 0})})
+    subscription = life.start(free)
+    invoice = life.bill(subscription, T0)
+    rows = {"invoices": [{"status": "paid", "total": 0, "open": 0, "paid_at": T0}], "invoice_payments": []}
+    return Case("invoice: nothing to pay is paid at issue", [life.told(subscription, invoice)], rows)
+
+
+def attempts() -> Case:
+    life = Life("acme", "crm-1", None)
+    invoice = life.bill(life.start(NO_TRIAL), T0)
+    payment = life.request(invoice, T0)
+    payment.start_attempt(CARD, 1000, T0)
+    payment.fail("refused", T0)
+    asked = life.told(payment)
+    payment.start_attempt(CARD, 1000, T0 + HOUR)
+    payment.lose_track(T0 + HOUR)
+    payment.capture("ch_1", 1000, 1000, 0, T0 + 2 * HOUR)
+    row = {
+        "id": payment.id, "invoice": invoice.id, "purpose": "automatic", "state": "captured", "applied": 1000, "surplus": 0,
+        "retry_at": None, "paid_at": T0 + 2 * HOUR, "version": 6,
+    }  # fmt: skip
+    tries = [
+        {"attempt": 1, "state": "failed", "code": "refused", "provider_reference": None, "settled_at": T0},
+        {"attempt": 2, "state": "captured", "code": None, "provider_reference": "ch_1", "settled_at": T0 + 2 * HOUR},
+    ]
+    rows = {"payments": [row], "payment_attempts": tries, "balances": []}
+    return Case("payment: refused, lost, captured", [asked, life.told(payment)], rows)
+
+
+def history() -> Case:
+    life = Life("acme", "crm-1", None)
+    payload = {
+        "originator_topic": "customer", "tenant": "acme", "storefront": "web", "external_id": "crm-1", "timezone": "UTC",
+        "clock": None, "personal": "masked", "payment_method": {"provider": "simulator", "token": "ok"},
+    }  # fmt: skip
+    row = {
+        "tenant": "acme", "stream": life.id, "version": 1, "type": "customer.registered.v1", "actor": "key_1", "reason": None,
+        "at": T0, "sequence": 1, "hash": "hash 1", "payload": payload,
+    }  # fmt: skip
+    return Case("history: what is sealed is masked", [life.told(life.customer)], {"history": [row]})
+
+
+CASES = (
+    catalog(), customer(), registered(), suspended(), reinstated_and_cancelled(), expired(), paid_in_parts(), settled_at_issue(),
+    attempts(), history(),
+)  # fmt: skip

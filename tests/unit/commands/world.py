@@ -1,0 +1,249 @@
+"""The write side in memory: shards whose decisions settle at once, a catalog, a provider under the test's hand, a clock it moves.
+
+What is decided is kept as stored JSON and folded back at every load, as the logs do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from commands.catalog.view import CatalogView
+from commands.command import Command
+from commands.payment.settle import outcome_command
+from commands.ports import Captured, ChargeOutcome, Declined, Remembered, Timers, Unknown
+from commands.shard import Decided, Replay, Shard, open_parent
+from commands.timers import CHECK, timer_command
+from commands.unit import Unit
+from domain.catalog.aggregates import Clock
+from domain.customer.aggregate import Customer
+from domain.event import Aggregate, Event
+from domain.ids import customer_id, keyed_hash
+from domain.invoice.aggregate import Invoice
+from domain.payment.aggregate import Payment
+from domain.registry import decode, encode
+from domain.subscription.aggregate import Subscription
+
+SECRET = b"secret"
+TENANT = "acme"
+A = TypeVar("A", bound=Aggregate)
+Provider = Callable[[Payment], ChargeOutcome | None]
+
+
+def at(text: str) -> datetime:
+    """An instant in UTC: ``2026-01-31`` or ``2026-01-31T10:30``."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def captures(payment: Payment) -> ChargeOutcome:
+    assert payment.attempt is not None
+    return Captured(f"ref-{payment.attempt.key}", payment.attempt.amount.amount)
+
+
+def declines(_: Payment) -> ChargeOutcome:
+    return Declined("insufficient_funds")
+
+
+def unknown(_: Payment) -> ChargeOutcome:
+    return Unknown()
+
+
+def silent(_: Payment) -> None:
+    """No outcome yet: the attempt stays in progress."""
+
+
+class PlainVault:
+    """Seals nothing: for tests that look elsewhere. The key's name is its content."""
+
+    def new_key(self) -> bytes:
+        return b"key"
+
+    def wrapped_key(self, key: str) -> bytes | None:
+        return None if key == "" else b"key"
+
+    def seal(self, wrapped: bytes, stream: str, field: str, clear: Mapping[str, str]) -> str:
+        assert wrapped and stream and field
+        return "&".join(f"{name}={value}" for name, value in clear.items())
+
+    def unseal(self, wrapped: bytes | None, stream: str, field: str, sealed: str) -> dict[str, str] | None:
+        assert stream and field
+        return None if wrapped is None else dict(part.split("=", 1) for part in sealed.split("&") if part)
+
+
+class MemoryStreams:
+    """`commands.ports.Streams` over lists."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self._stored: dict[str, list[tuple[str, bytes]]] = {}
+        self._commands: dict[tuple[str, str], Remembered] = {}
+        self._keys: dict[str, str] = {}
+
+    def append(self, decided: Decided) -> None:
+        for event in decided.events:
+            self.sequence += 1
+            stream = self._stored.setdefault(event.originator_id, [])
+            assert event.originator_version == len(stream) + 1, "a version is written once"
+            stream.append((event.TOPIC, encode(event)))
+            self._keys[event.originator_id] = decided.command.key
+        key = (decided.command.key, decided.command.id)
+        assert key not in self._commands, "a command is done once"
+        hash = f"{self.sequence:064x}"
+        self._commands[key] = Remembered(
+            decided.command.fingerprint, decided.target.id, decided.target.version, self.sequence, hash
+        )
+
+    def load(self, stream: str, version: int | None = None) -> Aggregate | None:
+        aggregate: Aggregate | None = None
+        for number, (name, value) in enumerate(self._stored.get(stream, [])[:version], 1):
+            aggregate = decode(stream, number, name, value).mutate(aggregate)
+        return aggregate
+
+    def remembered(self, key: str, command_id: str) -> Remembered | None:
+        return self._commands.get((key, command_id))
+
+    def open_streams(self, key: str) -> Mapping[str, str]:
+        parents = {aggregate.id: open_parent(aggregate) for aggregate in self.all(Aggregate, key)}
+        return {stream: parent for stream, parent in parents.items() if parent is not None}
+
+    def count(self, key: str, prefix: str) -> int:
+        return sum(stream.startswith(prefix) for stream, owner in self._keys.items() if owner == key)
+
+    def timers(self, key: str) -> Mapping[str, Timers]:
+        return {aggregate.id: aggregate.timers() for aggregate in self.all(Aggregate, key) if aggregate.timers()}
+
+    def all(self, cls: type[A], key: str = "") -> list[A]:
+        """Every aggregate of a class, oldest first."""
+        loaded = [self.load(stream) for stream, owner in self._keys.items() if key in ("", owner)]
+        return [aggregate for aggregate in loaded if isinstance(aggregate, cls)]
+
+
+class World:
+    """``provider`` says what comes of an attempt as soon as it is committed; ``said`` holds all events of the ledger."""
+
+    def __init__(self, now: datetime | None = None, provider: Provider = captures) -> None:
+        self.now = now or at("2026-01-01")
+        self.provider = provider
+        self.catalog = CatalogView()
+        self.streams = MemoryStreams()
+        self.items = MemoryStreams()
+        self.vault = PlainVault()
+        self.said: list[Event] = []
+        self._commands = 0
+        self.shard = Shard(self.streams, self.catalog, self.vault, SECRET)
+        self._catalog_shard = Shard(self.items, self.catalog, self.vault, SECRET)
+
+    # Doing
+
+    def do(self, command: Command) -> Decided | Replay:
+        """Decide and settle; then the outcome of what was attempted, if the provider gives one."""
+        shard = self.shard if command.customer else self._catalog_shard
+        decided = shard.decide(command, self.now)
+        if isinstance(decided, Replay):
+            return decided
+        first = self.items.sequence + 1
+        (self.streams if command.customer else self.items).append(decided)
+        shard.settle(decided)
+        if not command.customer:
+            for number, event in enumerate(decided.events, first):
+                self.catalog.apply(event, number)
+            return decided
+        self.said.extend(decided.events)
+        for aggregate in decided.touched:
+            if isinstance(aggregate, Payment) and aggregate.state == "pending":
+                self._ask_provider(aggregate)
+        return decided
+
+    def _ask_provider(self, payment: Payment) -> None:
+        outcome = self.provider(payment)
+        if outcome is not None:
+            assert payment.attempt is not None
+            self.outcome(payment, outcome, payment.attempt.timestamp)
+
+    def outcome(self, payment: Payment, outcome: ChargeOutcome, when: datetime | None = None) -> list[str]:
+        """The provider's answer has come."""
+        before = len(self.said)
+        self.do(outcome_command(self.get(Payment, payment.id), outcome, when or self.now))
+        return self.topics(before)
+
+    def client(self, handler: Callable[[Unit], Aggregate], customer: str = "", key: str = "", **command: Any) -> Aggregate:
+        """A client's command; gives its target, or the stored one where it is a replay."""
+        self._commands += 1
+        key = key or f"k{self._commands}"
+        done = self.do(Command(TENANT, customer, f"client:{keyed_hash(SECRET, TENANT, key)}", handler, **command))
+        if isinstance(done, Decided):
+            return done.target
+        assert isinstance(done.of, Remembered)
+        found = self.streams.load(done.of.stream, done.of.version)
+        assert found is not None
+        return found
+
+    def until(self, instant: datetime) -> list[str]:
+        """Let the wall clock run to an instant, with every timer at its time; gives the events' names."""
+        before = len(self.said)
+        while (found := self._next_timer(instant)) is not None:
+            key, due = found
+            self.now = max(self.now, due)
+            self._fire(key)
+        self.now = max(self.now, instant)
+        return self.topics(before)
+
+    def _next_timer(self, instant: datetime) -> tuple[str, datetime] | None:
+        due = []
+        for customer in self.streams.all(Customer):
+            key = f"{TENANT}/{customer.id}"
+            timer = self.shard.timer(key)
+            if customer.clock is None and timer is not None and timer.due <= instant:
+                due.append((timer.due, key))
+        first = min(due, default=None)
+        return (first[1], first[0]) if first else None
+
+    def _fire(self, key: str) -> None:
+        timer = self.shard.timer(key)
+        assert timer is not None
+        tenant, _, customer = key.partition("/")
+        if timer.kind == CHECK:
+            self.check(self.get(Payment, timer.stream), timer.due)
+        else:
+            self.do(timer_command(tenant, customer, timer.stream, timer.kind, timer.due))
+
+    def check(self, payment: Payment, due: datetime) -> None:
+        """The same attempt is sent again; past the key's life nothing is sent."""
+        assert payment.attempt is not None
+        self.outcome(payment, self.provider(payment) or Unknown(), due)
+
+    def advance(self, clock: Clock) -> None:
+        """Everything due before the clock's time, customer by customer."""
+        for customer in self.streams.all(Customer):
+            if customer.clock == clock.clock:
+                key = f"{TENANT}/{customer.id}"
+                while (timer := self.shard.timer(key)) is not None and timer.due < clock.now:
+                    self._fire(key)
+
+    # Looking
+
+    def get(self, cls: type[A], stream: str) -> A:
+        found = self.streams.load(stream)
+        assert isinstance(found, cls)
+        return found
+
+    def subscription(self) -> Subscription:
+        """The only one."""
+        (found,) = self.streams.all(Subscription)
+        return found
+
+    def invoices(self) -> list[Invoice]:
+        return self.streams.all(Invoice)
+
+    def payments(self) -> list[Payment]:
+        return self.streams.all(Payment)
+
+    def topics(self, since: int = 0) -> list[str]:
+        """The names, without versions, of all events from the ``since``-th on."""
+        return [event.TOPIC.removesuffix(".v1") for event in self.said[since:]]
+
+
+def customer_of(storefront: str, external_id: str) -> str:
+    """The id that a customer with this external id has."""
+    return customer_id(SECRET, TENANT, storefront, external_id, "")
