@@ -24,17 +24,19 @@ def parse(data: bytes) -> Any:
     try:
         text = data.decode()
         value = _DECODER.decode(text)
+        # Only an escape can bring in what no store can hold.
+        unstorable = next(_unstorable(value, ""), None) if "\\u" in text else None
     except _Repeated as repeated:
-        raise invalid("body", "/" + _escaped(repeated.name), "repeated", "The field stands there more than once.") from None
+        detail = f"A field stands more than once in one object: {_escaped(repeated.name)}"
+        raise invalid("body", "", "repeated", detail) from None
     except RecursionError:
         raise invalid("body", "", "too_deep", "The body is nested too deeply.") from None
     except (UnicodeDecodeError, json.JSONDecodeError):
         raise Problem(400, "malformed-json", "The body is not JSON", "The body could not be parsed as JSON in UTF-8.") from None
     except ValueError:  # a number beyond what Python reads from text
         raise invalid("body", "", "number_out_of_range", "A number is too long.") from None
-    if "\\u" in text:  # only an escape can bring in what is looked for
-        for pointer in _unstorable(value, ""):
-            raise invalid("body", pointer, "text", "A text holds U+0000 or half of a surrogate pair.")
+    if unstorable is not None:
+        raise invalid("body", unstorable, "text", "A text holds U+0000 or half of a surrogate pair.")
     return value
 
 

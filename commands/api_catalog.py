@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
@@ -29,18 +29,16 @@ _PRICE_VERSION = TypeAdapter(PriceVersion)
 _PRICE_EXAMPLE = {"amount": {"amount": 999, "currency": "EUR"}, "interval": {"unit": "month", "count": 1}, "trial_days": 14}
 
 
-def routes(desk: Desk) -> APIRouter:
-    """All of them on one router."""
-    router = APIRouter()
-    _tenants(router, desk)
-    _storefronts(router, desk)
-    _items(router, desk)
-    _prices(router, desk)
-    return router
+def routes(app: FastAPI, desk: Desk) -> None:
+    """All of them."""
+    _tenants(app, desk)
+    _storefronts(app, desk)
+    _items(app, desk)
+    _prices(app, desk)
 
 
-def _tenants(router: APIRouter, desk: Desk) -> None:
-    @router.post(
+def _tenants(app: FastAPI, desk: Desk) -> None:
+    @app.post(
         "/v1/tenants",
         tags=["Tenants"],
         **operation(
@@ -60,8 +58,8 @@ def _tenants(router: APIRouter, desk: Desk) -> None:
         return desk.answer(answer, status=201, location=f"/v1/tenants/{call.body.id}")
 
 
-def _storefronts(router: APIRouter, desk: Desk) -> None:
-    @router.post(
+def _storefronts(app: FastAPI, desk: Desk) -> None:
+    @app.post(
         "/v1/storefronts",
         tags=["Catalog"],
         **operation(
@@ -80,7 +78,7 @@ def _storefronts(router: APIRouter, desk: Desk) -> None:
         assert isinstance(answer.target, Storefront)
         return desk.answer(answer, status=201, location=f"/v1/storefronts/{answer.target.storefront}")
 
-    @router.post(
+    @app.post(
         "/v1/storefronts/{id}",
         tags=["Catalog"],
         **operation(
@@ -102,8 +100,8 @@ def _storefronts(router: APIRouter, desk: Desk) -> None:
         return desk.answer(answer)
 
 
-def _items(router: APIRouter, desk: Desk) -> None:
-    @router.post(
+def _items(app: FastAPI, desk: Desk) -> None:
+    @app.post(
         "/v1/entitlements",
         tags=["Catalog"],
         **operation(
@@ -121,7 +119,7 @@ def _items(router: APIRouter, desk: Desk) -> None:
         answer = await desk.submit(call, lambda unit: define_entitlement(unit, call.body))
         return desk.answer(answer, status=201, location=f"/v1/entitlements/{call.body.id}")
 
-    @router.post(
+    @app.post(
         "/v1/bundles",
         tags=["Catalog"],
         **operation(
@@ -140,8 +138,8 @@ def _items(router: APIRouter, desk: Desk) -> None:
         return desk.answer(answer, status=201, location=f"/v1/bundles/{answer.target.bundle}")
 
 
-def _prices(router: APIRouter, desk: Desk) -> None:
-    @router.post(
+def _prices(app: FastAPI, desk: Desk) -> None:
+    @app.post(
         "/v1/prices",
         tags=["Catalog"],
         **operation(
@@ -159,7 +157,7 @@ def _prices(router: APIRouter, desk: Desk) -> None:
         assert isinstance(answer.target, Price)
         return desk.answer(answer, status=201, location=f"/v1/prices/{answer.target.price}")
 
-    @router.post(
+    @app.post(
         "/v1/prices/{id}/versions",
         tags=["Catalog"],
         **operation(

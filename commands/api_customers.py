@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
@@ -21,12 +21,12 @@ _PAYMENT_METHOD = TypeAdapter(SetPaymentMethod)
 _PATH = path_id("The customer.")
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(app: FastAPI, desk: Desk) -> None:
     """Register, change, set the payment method."""
-    router = APIRouter(tags=["Customers"])
 
-    @router.post(
+    @app.post(
         "/v1/customers",
+        tags=["Customers"],
         **operation(
             "Register a customer",
             body=_REGISTER,
@@ -48,8 +48,9 @@ def routes(desk: Desk) -> APIRouter:
         answer = await desk.submit(call, lambda unit: register(unit, body), customer=id)
         return desk.answer(answer, status=201, location=f"/v1/customers/{id}")
 
-    @router.post(
+    @app.post(
         "/v1/customers/{id}",
+        tags=["Customers"],
         **operation(
             "Change a customer",
             body=_CHANGE,
@@ -65,8 +66,9 @@ def routes(desk: Desk) -> APIRouter:
         id = _customer(request)
         return desk.answer(await desk.submit(call, lambda unit: change(unit, call.body), customer=id, stream=id))
 
-    @router.post(
+    @app.post(
         "/v1/customers/{id}/payment-method",
+        tags=["Customers"],
         **operation(
             "Set a customer's payment method",
             body=_PAYMENT_METHOD,
@@ -81,8 +83,6 @@ def routes(desk: Desk) -> APIRouter:
         call = await desk.call(request, _PAYMENT_METHOD)
         id = _customer(request)
         return desk.answer(await desk.submit(call, lambda unit: set_payment_method(unit, call.body), customer=id, stream=id))
-
-    return router
 
 
 def _customer(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
@@ -20,12 +20,12 @@ from infra.http.problems import Problem
 _PAY: TypeAdapter[Charge | RecordPayment] = TypeAdapter(PayInvoice)
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(app: FastAPI, desk: Desk) -> None:
     """Charge, or record what was paid elsewhere."""
-    router = APIRouter(tags=["Invoices"])
 
-    @router.post(
+    @app.post(
         "/v1/invoices/{id}/payments",
+        tags=["Invoices"],
         **operation(
             "Pay an invoice",
             body=_PAY,
@@ -54,8 +54,6 @@ def routes(desk: Desk) -> APIRouter:
         if payment.in_progress:
             payment, position = await desk.ledger.settled(payment, call.wait_s)
         return _outcome(desk, answer, payment, position)
-
-    return router
 
 
 def _outcome(desk: Desk, answer: Answer, payment: Payment, position: str) -> Response:

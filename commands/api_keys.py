@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.responses import Response
 
@@ -27,12 +27,12 @@ _ISSUE = TypeAdapter(IssueApiKey)
 _REVOKE = TypeAdapter(_Nothing)
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(app: FastAPI, desk: Desk) -> None:
     """Issue and revoke."""
-    router = APIRouter(tags=["API keys"])
 
-    @router.post(
+    @app.post(
         "/v1/api-keys",
+        tags=["API keys"],
         **operation(
             "Issue an API key",
             body=_ISSUE,
@@ -52,8 +52,9 @@ def routes(desk: Desk) -> APIRouter:
         text = key_text(settings.secret, settings.environment, call.tenant, id)
         return desk.answer(answer, status=201, location=f"/v1/api-keys/{id}", extra={"key": text})
 
-    @router.post(
+    @app.post(
         "/v1/api-keys/{id}/revoke",
+        tags=["API keys"],
         **operation(
             "Revoke an API key",
             body=_REVOKE,
@@ -69,5 +70,3 @@ def routes(desk: Desk) -> APIRouter:
         id = item_id(request, "api_key")
         answer = await desk.submit(call, lambda unit: revoke_api_key(unit, id), stream=stream(call.tenant, "api-key", id))
         return desk.answer(answer)
-
-    return router

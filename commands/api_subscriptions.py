@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
@@ -18,12 +18,12 @@ _START = TypeAdapter(StartSubscription)
 _CANCEL = TypeAdapter(CancelSubscription)
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(app: FastAPI, desk: Desk) -> None:
     """Start and cancel."""
-    router = APIRouter(tags=["Subscriptions"])
 
-    @router.post(
+    @app.post(
         "/v1/subscriptions",
+        tags=["Subscriptions"],
         **operation(
             "Start a subscription",
             body=_START,
@@ -42,8 +42,9 @@ def routes(desk: Desk) -> APIRouter:
         answer = await desk.submit(call, lambda unit: start(unit, body), customer=body.customer)
         return desk.answer(answer, status=201, location=f"/v1/subscriptions/{answer.target.id}")
 
-    @router.post(
+    @app.post(
         "/v1/subscriptions/{id}/cancel",
+        tags=["Subscriptions"],
         **operation(
             "Cancel a subscription",
             body=_CANCEL,
@@ -62,5 +63,3 @@ def routes(desk: Desk) -> APIRouter:
             raise NotFound("subscription", id)
         customer = await desk.ledger.customer_of(call.tenant, id)
         return desk.answer(await desk.submit(call, lambda unit: cancel(unit, id, call.body), customer=customer, stream=id))
-
-    return router

@@ -6,7 +6,7 @@ import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from pydantic import TypeAdapter
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
@@ -35,17 +35,16 @@ class AdvancedClock(answered(resources.TestClock)):  # type: ignore[misc]
     positions: list[str]
 
 
-def routes(desk: Desk) -> APIRouter:
+def routes(app: FastAPI, desk: Desk) -> None:
     """Create, advance, read."""
-    router = APIRouter(tags=["Test clocks"])
-    _commands(router, desk)
-    _reads(router, desk)
-    return router
+    _commands(app, desk)
+    _reads(app, desk)
 
 
-def _commands(router: APIRouter, desk: Desk) -> None:
-    @router.post(
+def _commands(app: FastAPI, desk: Desk) -> None:
+    @app.post(
         "/v1/test-clocks",
+        tags=["Test clocks"],
         **operation(
             "Create a test clock",
             body=_CREATE,
@@ -63,8 +62,9 @@ def _commands(router: APIRouter, desk: Desk) -> None:
         assert isinstance(answer.target, Clock)
         return desk.answer(answer, status=201, location=f"/v1/test-clocks/{answer.target.clock}")
 
-    @router.post(
+    @app.post(
         "/v1/test-clocks/{id}/advance",
+        tags=["Test clocks"],
         **operation(
             "Advance a test clock",
             body=_ADVANCE,
@@ -89,9 +89,10 @@ def _commands(router: APIRouter, desk: Desk) -> None:
         return desk.answer(answer, position=", ".join(positions), extra={"positions": positions})
 
 
-def _reads(router: APIRouter, desk: Desk) -> None:
-    @router.get(
+def _reads(app: FastAPI, desk: Desk) -> None:
+    @app.get(
         "/v1/test-clocks",
+        tags=["Test clocks"],
         **read(
             "List test clocks",
             returns=resources.Page[resources.TestClock],
@@ -118,8 +119,9 @@ def _reads(router: APIRouter, desk: Desk) -> None:
         }
         return _read(desk, page, {})
 
-    @router.get(
+    @app.get(
         "/v1/test-clocks/{id}",
+        tags=["Test clocks"],
         **read("Get a test clock", returns=resources.TestClock, parameters=(_PATH, _IF_NONE_MATCH), problems=(404, 422)),
     )
     async def get_test_clock(request: Request) -> Response:

@@ -117,9 +117,9 @@ class Asking:
         Its ETag is made of the fields ``tagged``; what has none of them has no ETag.
         """
         row, at = await self.ask(query, tenant)
-        if row is None:
-            raise problems.not_found(what, id)
         headers = {"Ledger-Position": _position(id, partition, at)}
+        if row is None:
+            raise problems.not_found(what, id, headers)
         tag = "-".join(str(row[name]) for name in tagged if name in row)
         if tag:
             headers["ETag"] = etags.etag(tag)
@@ -135,16 +135,16 @@ class Asking:
             found, at = await self.ask(query)
         except lists.InvalidCursor as error:
             raise problems.invalid("query", "/cursor", "cursor_invalid", str(error)) from error
+        headers = {"Ledger-Position": _position(id, partition, at)}
         if found is None:
-            raise problems.not_found(what, id)
-        return page_response(model, found.data, found.next_cursor, _position(id, partition, at))
+            raise problems.not_found(what, id, headers)
+        return _page(model, found, headers)
 
 
-def page_response(model: type[BaseModel], rows: Sequence[Row], next_cursor: str | None, position: str) -> Response:
-    """A page as an answer."""
-    data = [model.model_validate(row) for row in rows]
-    body = PageBody[model](data=data, has_more=next_cursor is not None, next_cursor=next_cursor)  # type: ignore[valid-type]
-    return _json(body, {"Ledger-Position": position})
+def _page(model: type[BaseModel], found: lists.Page, headers: Mapping[str, str]) -> Response:
+    data = [model.model_validate(row) for row in found.data]
+    cursor = found.next_cursor
+    return _json(PageBody[model](data=data, has_more=cursor is not None, next_cursor=cursor), headers)  # type: ignore[valid-type]
 
 
 def _json(body: BaseModel, headers: Mapping[str, str]) -> Response:

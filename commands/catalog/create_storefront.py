@@ -8,6 +8,7 @@ from commands.catalog.slugs import Slug, slug_or_new
 from commands.unit import Unit
 from domain.catalog.aggregates import Storefront
 from domain.catalog.events import RetrySchedule
+from domain.errors import RuleViolated
 from domain.payment.aggregate import RETRY_AFTER_S
 from domain.subscription.periods import check_timezone
 
@@ -20,13 +21,16 @@ class CreateStorefront(BaseModel):
     id: Slug | None = Field(default=None, examples=["web"])
     name: str = Field(min_length=1, max_length=200, examples=["Web shop"])
     timezone: str = Field(default="UTC", max_length=64, examples=["Europe/Berlin"])
-    payment_provider: str = Field(default="simulator", pattern="^simulator$")
+    payment_provider: str = Field(default="simulator", max_length=64)
     retry_after_s: RetrySchedule = Field(default=RETRY_AFTER_S, max_length=20)
 
 
 def create_storefront(unit: Unit, request: CreateStorefront) -> Storefront:
     """The storefront; raises WrongState where its id is taken."""
     unit.catalog.tenant(unit.tenant)
+    if request.payment_provider not in unit.catalog.providers:
+        known = ", ".join(sorted(unit.catalog.providers)) or "none"
+        raise RuleViolated("unknown_provider", f"The providers connected here: {known}.", "/payment_provider")
     storefront = Storefront.create(
         unit.tenant,
         slug_or_new(unit, request.id, "sf"),

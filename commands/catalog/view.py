@@ -13,9 +13,13 @@ Item = TypeVar("Item", bound=Aggregate)
 
 
 class CatalogView:
-    """Folds the catalog's committed events. Holds all of them: a catalog is small."""
+    """Folds the catalog's committed events. Holds all of them: a catalog is small.
 
-    def __init__(self) -> None:
+    ``providers`` names the payment providers that are connected in this environment.
+    """
+
+    def __init__(self, providers: frozenset[str]) -> None:
+        self.providers = providers
         self.clear()
 
     def clear(self) -> None:

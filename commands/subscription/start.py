@@ -12,7 +12,14 @@ from domain.catalog.aggregates import Price
 from domain.customer.aggregate import Customer
 from domain.errors import RuleViolated
 from domain.money import Currency, Money
+from domain.subscription import periods
 from domain.subscription.aggregate import Subscription
+
+PERIODS_MAX = 1200
+
+
+# All history is one append: a hundred years of months, three of days.
+HISTORY_PERIODS_MAX = 1_200
 
 
 class StartSubscription(BaseModel):
@@ -55,10 +62,13 @@ def start(unit: Unit, request: StartSubscription) -> Subscription:
     unit.add(subscription)
     if subscription.trial_ends_at is not None and subscription.trial_ends_at <= unit.now:
         subscription.activate(unit.now)
+    _check_length(unit, subscription)
     if request.history_until is None:
         bill_and_charge(unit, subscription)
         return subscription
     for period in subscription.unbilled_periods(request.history_until, inclusive=False):
+        if period.index >= HISTORY_PERIODS_MAX:
+            raise RuleViolated("history_too_long", f"More than {HISTORY_PERIODS_MAX:,} periods of history.", "/start_at")
         invoice = issue_invoice(unit, subscription, period, period.start)
         if not invoice.paid:
             record_payment(unit, invoice, Money(amount=invoice.total, currency=invoice.currency), period.start, None)
@@ -79,6 +89,13 @@ def _price(unit: Unit, request: StartSubscription) -> Price:
         raise RuleViolated("price_missing", "Give a price, or a bundle and a currency.", "/price")
     unit.catalog.bundle(unit.tenant, request.bundle)
     return unit.catalog.price_for(unit.tenant, request.bundle, request.currency)
+
+
+def _check_length(unit: Unit, subscription: Subscription) -> None:
+    """All periods begun by now are billed by one command, or by this one and the first timer: that must stay one window's."""
+    begun = periods.first_index_from(subscription.anchor, subscription.timezone, subscription.terms.interval, unit.now)
+    if begun > PERIODS_MAX:
+        raise RuleViolated("too_many_periods", f"More than {PERIODS_MAX} periods would have begun by now.", "/start_at")
 
 
 def _check_dates(unit: Unit, request: StartSubscription) -> None:

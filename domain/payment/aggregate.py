@@ -179,7 +179,8 @@ class Payment(Aggregate):
 
     def lose_track(self, now: datetime) -> None:
         """No outcome is known: look again later, while the key lives."""
-        assert self.in_progress and self.attempt is not None, self.state
+        assert self.in_progress, self.state
+        assert self.attempt is not None
         check = self.checks + 1
         wait = CHECK_AFTER_S[min(check, len(CHECK_AFTER_S)) - 1]
         check_at = now + timedelta(seconds=wait)

@@ -19,7 +19,28 @@ _LEADER_MOVES = frozenset({
     KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.FENCED_LEADER_EPOCH, KafkaError._NOENT,
 })  # fmt: skip
 
+_REPEAT_S = 10.0
+
 _logger = logging.getLogger("subledger.kafka")
+
+
+class SeldomRepeated(logging.Filter):
+    """Lets a message through once in a while only: a client whose broker is away says so twenty times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text, now = record.getMessage(), time.monotonic()
+        if now - self._passed.get(text, -_REPEAT_S) < _REPEAT_S:
+            return False
+        self._passed = {other: at for other, at in self._passed.items() if now - at < _REPEAT_S}
+        self._passed[text] = now
+        return True
+
+
+_logger.addFilter(SeldomRepeated())
 
 
 def client(bootstrap: str, **settings: Any) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from threading import Thread
 from typing import Any
 
 import structlog
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from infra.eventlog.kafka_client import client
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client
 from infra.eventlog.log import Change, LogUnavailable
 from infra.eventlog.topics import Names
 
@@ -41,6 +41,7 @@ class Membership:
                     "group.id": names.owners,
                     "group.protocol": "consumer",
                     "client.id": node,
+                    "isolation.level": "read_uncommitted",  # else ``committed`` waits for a dead owner's open window
                     "max.poll.interval.ms": POLL_LIMIT_MS,
                     "enable.auto.commit": False,
                     "enable.auto.offset.store": False,
@@ -69,6 +70,14 @@ class Membership:
         """The membership to send with a window, and what was assigned *after* it was taken; no poll may come between the two."""
         metadata = self._consumer.consumer_group_metadata()
         return metadata, self.assigned()
+
+    def committed(self, partition: str) -> int:
+        """The offset that the group has for ``partition``: of its last owner's claim; negative if none. Raises LogUnavailable."""
+        try:
+            (place,) = self._consumer.committed([self._names.place(partition)], timeout=REQUEST_LIMIT_S)
+        except KafkaException as error:
+            raise LogUnavailable(f"{self._names.owners}: {error.args[0].str()}") from error
+        return int(place.offset)
 
     def close(self) -> None:
         """Leave the group. A coordinator that does not answer is not waited for: the session's end says the same."""

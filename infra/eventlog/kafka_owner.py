@@ -13,10 +13,10 @@ from datetime import datetime
 
 import orjson
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client, committed_end, record_at
+from infra.eventlog.kafka_client import client, committed_end, record_at
 from infra.eventlog.kafka_lane import Lane, Transaction
 from infra.eventlog.kafka_membership import Membership
 from infra.eventlog.kafka_message import headers_of, record_of
@@ -112,7 +112,7 @@ class KafkaOwner:
 
     def _claim(self, partition: str, term: int, now: datetime) -> Record:
         place = self._names.place(partition)
-        before = self._claim_before(place)
+        before = self._membership.committed(partition)
         membership, assigned = self._membership.proof()
         if partition not in assigned:
             raise NotOwner({partition})
@@ -130,15 +130,6 @@ class KafkaOwner:
                 raise Aborted(f"an open transaction holds back the claim at offset {offset}")
         self._claims[partition] = offset
         return replace(record, offset=offset)
-
-    def _claim_before(self, place: TopicPartition) -> int:
-        """The offset of the last claim whose owner the broker accepted; negative where there is none."""
-        asked = ConsumerGroupTopicPartitions(self._names.owners, [place])
-        try:
-            answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REQUEST_LIMIT_S)
-            return int(answer[self._names.owners].result().topic_partitions[0].offset)
-        except KafkaException as error:
-            raise LogUnavailable(error.args[0].str()) from error
 
     def _readable(self, place: TopicPartition, offset: int, limit_s: float) -> bool:
         """Can a committed reader reach ``offset`` within ``limit_s``?"""

@@ -1,4 +1,4 @@
-"""One origin for both APIs: what reads goes to the query app, all else to the command app, so that every ``Location`` resolves."""
+"""One origin for both APIs: reads go to the query app, all else to the command app, so that every ``Location`` resolves."""
 
 from __future__ import annotations
 

@@ -72,9 +72,9 @@ class Problem(Exception):
         self.extensions = dict(extensions or {})
 
 
-def not_found(what: str, name: str) -> Problem:
+def not_found(what: str, name: str, headers: Mapping[str, str] | None = None) -> Problem:
     """Also the answer for what belongs to another tenant: whether it exists is none of the caller's business."""
-    return Problem(404, "not-found", "Not found", f"There is no {what} {name!r} here.")
+    return Problem(404, "not-found", "Not found", f"There is no {what} {name!r} here.", headers=headers)
 
 
 def invalid(location: str, pointer: str, code: str, detail: str) -> Problem:

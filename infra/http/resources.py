@@ -21,7 +21,20 @@ def _utc(instant: datetime) -> datetime:
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
-Version = Annotated[int, Field(ge=0, description="Version of the stream this is true at; the ETag's number.")]
+Version = Annotated[int, Field(ge=0, description="Version of the stream this is true at; the ETag's number.", examples=[3])]
+CustomerId = Annotated[str, Field(examples=["cus_1191a7568b943f9b0d97b8f8a935"])]
+SubscriptionId = Annotated[str, Field(examples=["sub_1191a7563ee8fd704b529d0da062"])]
+InvoiceId = Annotated[str, Field(examples=["inv_1191a756a6caacc8a621c95fe3a3"])]
+PaymentId = Annotated[str, Field(examples=["pay_1191a756e12f97a3ae2d2de526a1"])]
+TenantId = Annotated[str, Field(examples=["acme"])]
+StorefrontId = Annotated[str, Field(examples=["web"])]
+EntitlementId = Annotated[str, Field(examples=["hd"])]
+BundleId = Annotated[str, Field(examples=["all"])]
+PriceId = Annotated[str, Field(examples=["monthly"])]
+ApiKeyId = Annotated[str, Field(examples=["key_7d0c31"])]
+ClockId = Annotated[str, Field(examples=["clk_1"])]
+Zone = Annotated[str, Field(examples=["Europe/Berlin"])]
+InvoiceNumber = Annotated[str, Field(examples=["1191A756-0001"])]
 
 
 class _Body(BaseModel):
@@ -44,7 +57,7 @@ class Period(_Body):
 
 class Tenant(_Body):
     object: Literal["tenant"] = "tenant"
-    id: str
+    id: TenantId
     name: str
     created: Instant
     version: Version
@@ -52,9 +65,9 @@ class Tenant(_Body):
 
 class Storefront(_Body):
     object: Literal["storefront"] = "storefront"
-    id: str
+    id: StorefrontId
     name: str
-    timezone: str
+    timezone: Zone
     payment_provider: str
     retry_after_s: list[int]
     created: Instant
@@ -63,7 +76,7 @@ class Storefront(_Body):
 
 class Entitlement(_Body):
     object: Literal["entitlement"] = "entitlement"
-    id: str
+    id: EntitlementId
     kind: EntitlementKind
     name: str
     created: Instant
@@ -72,8 +85,8 @@ class Entitlement(_Body):
 
 class Bundle(_Body):
     object: Literal["bundle"] = "bundle"
-    id: str
-    storefront: str
+    id: BundleId
+    storefront: StorefrontId
     name: str
     grants: list[Grant]
     created: Instant
@@ -84,10 +97,10 @@ class Price(_Body):
     """One version of a price; ``id`` names all versions, ``price_version`` this one (the newest where none is asked for)."""
 
     object: Literal["price"] = "price"
-    id: str
+    id: PriceId
     price_version: int
-    storefront: str
-    bundle: str
+    storefront: StorefrontId
+    bundle: BundleId
     amount: Amount
     interval: Interval
     trial_days: int
@@ -100,7 +113,7 @@ class ApiKey(_Body):
     """An API key without its text, which only the answer of its issue holds."""
 
     object: Literal["api_key"] = "api_key"
-    id: str
+    id: ApiKeyId
     name: str
     permissions: list[str]
     revoked_at: Instant | None
@@ -112,7 +125,7 @@ class TestClock(_Body):
     __test__ = False  # not a test case, whatever its name says
 
     object: Literal["test_clock"] = "test_clock"
-    id: str
+    id: ClockId
     name: str
     now: Instant
     created: Instant
@@ -133,11 +146,11 @@ class PaymentMethod(_Body):
 
 class Customer(_Body):
     object: Literal["customer"] = "customer"
-    id: str
+    id: CustomerId
     external_id: str | None
-    storefront: str
-    timezone: str
-    test_clock: str | None
+    storefront: StorefrontId
+    timezone: Zone
+    test_clock: ClockId | None
     personal: Personal | None
     payment_method: PaymentMethod | None
     created: Instant
@@ -151,16 +164,16 @@ class Subscription(_Body):
     """``current_period`` is the last period billed; ``access`` holds until ``access_until`` where that is set."""
 
     object: Literal["subscription"] = "subscription"
-    id: str
-    customer: str
-    storefront: str
-    bundle: str
-    price: str
+    id: SubscriptionId
+    customer: CustomerId
+    storefront: StorefrontId
+    bundle: BundleId
+    price: PriceId
     price_version: int
     state: SubscriptionState
     amount: Amount
     interval: Interval
-    timezone: str
+    timezone: Zone
     started_at: Instant
     trial_ends_at: Instant | None
     term_ends_at: Instant | None
@@ -176,15 +189,15 @@ class Subscription(_Body):
 class InvoiceLine(_Body):
     kind: str
     description: str
-    bundle: str
-    price: str
+    bundle: BundleId
+    price: PriceId
     price_version: int
     period: Period
     amount: Amount
 
 
 class AppliedPayment(_Body):
-    payment: str
+    payment: PaymentId
     amount: Amount
     applied_at: Instant
 
@@ -196,11 +209,11 @@ class Invoice(_Body):
     """One invoice is one document: what is owed for which period, and what paid it (``paid_at``: open became 0)."""
 
     object: Literal["invoice"] = "invoice"
-    id: str
-    number: str
-    customer: str
-    subscription: str
-    storefront: str
+    id: InvoiceId
+    number: InvoiceNumber
+    customer: CustomerId
+    subscription: SubscriptionId
+    storefront: StorefrontId
     status: InvoiceStatus
     currency: str
     lines: list[InvoiceLine]
@@ -235,11 +248,11 @@ class Payment(_Body):
     """``applied`` went to the invoice, ``surplus`` to the account's balance; ``paid_at``: captured, or paid elsewhere."""
 
     object: Literal["payment"] = "payment"
-    id: str
-    invoice: str
-    customer: str
-    subscription: str
-    storefront: str
+    id: PaymentId
+    invoice: InvoiceId
+    customer: CustomerId
+    subscription: SubscriptionId
+    storefront: StorefrontId
     purpose: Literal["automatic", "manual", "recorded"]
     state: PaymentState
     amount: Amount
@@ -257,11 +270,11 @@ class GrantedEntitlement(_Body):
     """A grant that holds now, by which subscription and until when (null: until it is ended)."""
 
     object: Literal["granted_entitlement"] = "granted_entitlement"
-    entitlement: str
+    entitlement: EntitlementId
     kind: EntitlementKind
     value: bool | int | str
-    subscription: str
-    bundle: str
+    subscription: SubscriptionId
+    bundle: BundleId
     until: Instant | None
 
 
@@ -272,13 +285,13 @@ class EntitlementCheck(_Body):
     """Whether the customer has the entitlement at ``at``. Of several grants the one that lasts longest answers."""
 
     object: Literal["entitlement_check"] = "entitlement_check"
-    customer: str
-    entitlement: str
+    customer: CustomerId
+    entitlement: EntitlementId
     granted: bool
     kind: EntitlementKind | None
     value: bool | int | str | None
     until: Instant | None
-    subscription: str | None
+    subscription: SubscriptionId | None
     reason: EntitlementReason
     at: Instant
 
@@ -287,7 +300,7 @@ class Balance(_Body):
     """Σ surplus of a customer's payments, by currency."""
 
     object: Literal["balance"] = "balance"
-    customer: str
+    customer: CustomerId
     surplus: list[Amount]
 
 

@@ -52,7 +52,7 @@ class Node:
         clock: Callable[[], datetime],
         waiting_max: int = 2000,
     ) -> None:
-        self.catalog = CatalogView()
+        self.catalog = CatalogView(gateways.names)
         self._log = log
         self._vault = vault
         self._secret = secret

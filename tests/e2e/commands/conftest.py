@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from starlette.testclient import TestClient
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from starlette.types import ASGIApp
 
 from commands.api import ApiSettings, create_command_app
 from domain.ids import partition_of
@@ -28,10 +30,38 @@ PARTITIONS = 2
 
 
 @dataclass
+class Http:
+    """Requests to an app in process, from any thread; the app lives in the portal's event loop."""
+
+    portal: BlockingPortal
+    client: httpx.AsyncClient
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self.portal.call(partial(self.client.request, method, path, **more))
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("POST", path, **more)
+
+
+@contextmanager
+def http(app: ASGIApp) -> Iterator[Http]:
+    """The app, reachable. Errors that it does not answer are its server's to answer: they come as they are."""
+    with start_blocking_portal() as portal:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ledger")
+        try:
+            yield Http(portal, client)
+        finally:
+            portal.call(client.aclose)
+
+
+@dataclass
 class Api:
     """One tenant's view of a running command API. ``key`` is the API key it sends; None: none."""
 
-    client: TestClient
+    client: Http
     log: SqliteLog
     tenant: str = ""
     key: str | None = None
@@ -134,8 +164,7 @@ def _serve(log: SqliteLog, state: Path, environment: str, vault: Vault, gateways
     secret = b"secret of the tests"
     node = Node(log, state / "index", vault=vault, gateways=gateways, secret=secret, clock=lambda: datetime.now(UTC))
     settings = ApiSettings(environment=environment, secret=secret, admin_key=ADMIN_KEY)
-    with TestClient(create_command_app(node, vault, settings)) as client:
-        assert client.portal is not None
+    with http(create_command_app(node, vault, settings)) as client:
         client.portal.call(node.start)
         try:
             while client.get("/readyz").status_code != 200:

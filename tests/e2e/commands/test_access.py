@@ -73,7 +73,7 @@ class TestAdmin:
         answer = admin.post("/v1/storefronts", {"name": "x"})
         assert (answer.status_code, answer.json()["code"]) == (400, "reason-missing")
 
-    @pytest.mark.parametrize("reason", [b"x" * 501, b"a\tb"])
+    @pytest.mark.parametrize("reason", [b"x" * 501, b"a\tb", b"\xff\xfe"])
     def test_in_words(self, api: Api, reason: bytes) -> None:
         answer = api.as_admin().request("POST", "/v1/storefronts", json={"name": "x"}, headers={"Ledger-Reason": reason})
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed-header")

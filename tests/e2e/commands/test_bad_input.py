@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -17,7 +18,8 @@ def send(api: Api, content: bytes | str, path: str = "/v1/customers", type: str 
 
 @pytest.mark.parametrize(
     "content",
-    [b"{", b"nonsense", b'{"storefront": "web",}', b'{"storefront": NaN}', b"\xff\xfe", b'{"storefront": "\xed\xa0\x80"}', b'{"a": "\x00"}', b'\xef\xbb\xbf{}', b"{}{}"],
+    [b"{", b"nonsense", b'{"storefront": "web",}', b'{"storefront": NaN}', b"\xff\xfe",
+     b'{"storefront": "\xed\xa0\x80"}', b'{"a": "\x00"}', b'\xef\xbb\xbf{}', b"{}{}"],
 )  # fmt: skip
 def test_what_is_not_json(api: Api, content: bytes) -> None:
     answer = send(api, content)
@@ -28,13 +30,13 @@ def test_what_is_not_json(api: Api, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "pointer", "code"),
     [
-        ('{"storefront": "web", "storefront": "other"}', "/storefront", "repeated"),
+        ('{"storefront": "web", "storefront": "other"}', "", "repeated"),
         ('{"storefront": "web", "colour": 1}', "/colour", "extra_forbidden"),
         ('{"storefront": "web", "personal": {"nick": "A"}}', "/personal/nick", "extra_forbidden"),
         ("{}", "/storefront", "missing"),
         ("", "/storefront", "missing"),
-        ("[]", "", "model_attributes_type"),
-        ("null", "", "model_attributes_type"),
+        ("[]", "", "model_type"),
+        ("null", "", "model_type"),
         ('{"storefront": 7}', "/storefront", "string_type"),
         ('{"storefront": "we\\u0000b"}', "/storefront", "text"),
         ('{"storefront": "\\ud800"}', "/storefront", "text"),
@@ -42,15 +44,18 @@ def test_what_is_not_json(api: Api, content: bytes) -> None:
         ('{"storefront": "web", "external_id": ""}', "/external_id", "string_too_short"),
         ("[" * 100_000 + "]" * 100_000, "", "too_deep"),
         ('{"storefront": ' + "[" * 500 + "]" * 500 + "}", "/storefront", "string_type"),
+        ('{"storefront": "\\u0041", "x": ' + "[" * 900 + '"\\u0000"' + "]" * 900 + "}", None, None),
         ('{"storefront": ' + "9" * 5000 + "}", "", "number_out_of_range"),
         ('{"storefront": 1e999}', "/storefront", "string_type"),
     ],
 )
-def test_what_is_json_and_no_customer(api: Api, content: str, pointer: str, code: str) -> None:
+def test_what_is_json_and_no_customer(api: Api, content: str, pointer: str | None, code: str | None) -> None:
     answer = send(api, content)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
-    assert (error["in"], error["pointer"], error["code"]) == ("body", pointer, code)
+    assert error["in"] == "body"
+    if pointer is not None:
+        assert (error["pointer"], error["code"]) == (pointer, code)
 
 
 @pytest.mark.parametrize("type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
@@ -63,11 +68,15 @@ def test_a_charset_is_fine(api: Api) -> None:
     assert send(api, b'{"storefront": "web"}', type="Application/JSON; charset=utf-8").status_code == 201
 
 
+async def _chunks() -> AsyncIterator[bytes]:
+    for _ in range(11):
+        yield b" " * 100_000
+
+
 def test_a_body_that_is_too_large(api: Api) -> None:
     assert send(api, b" " * 1_000_001).status_code == 413
-    chunks = (b" " * 100_000 for _ in range(11))
     headers = {"Content-Type": "application/json"}
-    assert api.request("POST", "/v1/customers", content=chunks, headers=headers).status_code == 413
+    assert api.request("POST", "/v1/customers", content=_chunks(), headers=headers).status_code == 413
 
 
 MONTH = {"unit": "month", "count": 1}
@@ -97,7 +106,8 @@ def test_prices_that_are_none(api: Api, body: dict[str, Any], pointer: str) -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "1735689600", "2026-01-01 00:00:00Z", "soon", "9999-12-31T23:59:59-23:59",
+    ["2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "1735689600", "2026-01-01 00:00:00Z", "soon",
+     "9999-12-31T23:59:59-23:59",
      "0001-01-01T00:00:00+23:59", "1899-12-31T23:59:59Z", "3000-01-01T00:00:00Z", 1735689600, None, True],
 )  # fmt: skip
 def test_instants_that_are_none(api: Api, text: object) -> None:
@@ -106,7 +116,12 @@ def test_instants_that_are_none(api: Api, text: object) -> None:
 
 
 def test_a_term_beyond_the_calendar(api: Api) -> None:
-    body = {"id": "ages", "bundle": "gold", "amount": {"amount": 1, "currency": "EUR"}, "interval": {"unit": "year", "count": 366}}
+    body = {
+        "id": "ages",
+        "bundle": "gold",
+        "amount": {"amount": 1, "currency": "EUR"},
+        "interval": {"unit": "year", "count": 366},
+    }
     api.as_admin().done("/v1/prices", {**body, "term_periods": 1200})
     answer = api.post("/v1/subscriptions", {"customer": api.customer(), "price": "ages"})
     assert (answer.status_code, answer.json()["code"]) == (422, "date-out-of-range")
@@ -128,7 +143,9 @@ def test_payments_that_are_none(api: Api, body: dict[str, Any], pointer: str) ->
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
-@pytest.mark.parametrize("id", ["x", "cus_", "cus_" + "g" * 28, "sub_" + "0" * 28, "cus_" + "0" * 28, "%00", "a%2Fb", "%F0%28", "." * 300])
+@pytest.mark.parametrize(
+    "id", ["x", "cus_", "cus_" + "g" * 28, "sub_" + "0" * 28, "cus_" + "0" * 28, "%00", "a%2Fb", "%F0%28", "." * 300]
+)
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -157,7 +174,9 @@ def test_methods_and_paths_that_are_none(api: Api) -> None:
 
 def test_headers_given_twice(api: Api) -> None:
     answer = api.client.post(
-        "/v1/customers", json={"storefront": "web"}, headers=[("Authorization", f"Bearer {api.key}"), ("x-tn", "a"), ("x-tn", "b")]
+        "/v1/customers",
+        json={"storefront": "web"},
+        headers=[("Authorization", f"Bearer {api.key}"), ("x-tn", "a"), ("x-tn", "b")],
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed-header")
 

@@ -79,7 +79,12 @@ def test_money_from_elsewhere(api: Api) -> None:
     body = {"kind": "recorded", "amount": {"amount": 1200, "currency": "EUR"}, "reference": "RF18"}
     answer = api.post(f"/v1/invoices/{invoice}/payments", body, If_Match='"1"')
     paid = answer.json()
-    assert (answer.status_code, paid["state"], paid["applied"]["amount"], paid["surplus"]["amount"]) == (201, "recorded", 999, 201)
+    assert (answer.status_code, paid["state"], paid["applied"]["amount"], paid["surplus"]["amount"]) == (
+        201,
+        "recorded",
+        999,
+        201,
+    )
     later = api.post(f"/v1/invoices/{invoice}/payments", body)
     assert (later.status_code, later.json()["code"]) == (409, "invoice-paid")
     assert api.post(f"/v1/invoices/{invoice}/payments", body, If_Match='"1"').status_code == 412

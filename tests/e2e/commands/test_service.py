@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 import pytest
-from starlette.testclient import TestClient
 
 from commands.api import ApiSettings, create_command_app
 from commands.catalog.view import CatalogView
+from commands.command import Command
 from commands.ports import Unavailable
-from tests.e2e.commands.conftest import ADMIN_KEY, Api, command_api
+from tests.e2e.commands.conftest import ADMIN_KEY, Api, Http, command_api, http
 
 
 class Refusing:
@@ -25,18 +25,19 @@ class Refusing:
     def unready(self) -> list[str]:
         return ["partition 3 is not served"]
 
-    async def submit(self, command: object) -> None:
+    async def submit(self, command: Command) -> None:
+        assert command.id.startswith("client:")
         raise Unavailable("overloaded", "Too many commands are waiting.", 7)
 
 
 @pytest.fixture
-def refusing() -> Iterator[TestClient]:
+def refusing() -> Iterator[Http]:
     settings = ApiSettings(environment="sandbox", secret=b"s", admin_key=ADMIN_KEY)
-    with TestClient(create_command_app(Refusing(), object(), settings)) as client:  # type: ignore[arg-type]
+    with http(create_command_app(Refusing(), object(), settings)) as client:  # type: ignore[arg-type]
         yield client
 
 
-def test_alive_is_not_ready(refusing: TestClient) -> None:
+def test_alive_is_not_ready(refusing: Http) -> None:
     assert refusing.get("/healthz").status_code == 200
     answer = refusing.get("/readyz")
     assert (answer.status_code, answer.json()["reasons"]) == (503, ["partition 3 is not served"])
@@ -47,7 +48,7 @@ def test_ready(ledger: Api) -> None:
     assert ledger.client.get("/readyz").json() == {"status": "ready"}
 
 
-def test_overload_is_told(refusing: TestClient) -> None:
+def test_overload_is_told(refusing: Http) -> None:
     headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Ledger-Reason": "test"}
     answer = refusing.post("/v1/tenants", json={"id": "a", "name": "A"}, headers=headers)
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "overloaded", True)

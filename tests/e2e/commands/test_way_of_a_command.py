@@ -144,7 +144,9 @@ class TestPositions:
         body = {"id": "usd", "bundle": "gold", "amount": money, "interval": {"unit": "month"}}
         position = api.as_admin().post("/v1/prices", body).headers["ledger-position"]
         assert position.startswith("catalog@")
-        sold = api.post("/v1/subscriptions", {"customer": api.customer(), "price": "usd"}, Ledger_Min_Position=f"1@999999, {position}")
+        sold = api.post(
+            "/v1/subscriptions", {"customer": api.customer(), "price": "usd"}, Ledger_Min_Position=f"1@999999, {position}"
+        )
         assert sold.status_code == 201
 
     def test_in_vain(self, api: Api) -> None:

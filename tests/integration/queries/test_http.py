@@ -167,6 +167,14 @@ def test_pages_show_everything_once_newest_first(client: Client, limits: list[in
     assert client.run(walk) == whole
 
 
+def test_what_is_not_found_is_not_there_at_a_position(client: Client) -> None:
+    life = Life("acme", "crm-nobody", None)
+    for path in (f"customers/{life.id}", f"customers/{life.id}/events", "bundles/none", "bundles/none/events"):
+        answer = client.get(f"/v1/{path}")
+        check_problem(answer, 404, "not-found")
+        assert "," not in answer.headers["Ledger-Position"]
+
+
 def test_an_answer_says_its_position(client: Client, troubled: str) -> None:
     vector = client.get("/v1/customers").headers["Ledger-Position"]
     assert [part.partition("@")[0] for part in vector.split(", ")] == ["0", "1", "2", "catalog"]

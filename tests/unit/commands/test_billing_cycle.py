@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from commands.catalog.publish_price import PriceVersion, publish_version
 from commands.subscription.start import StartSubscription, start
 from domain.errors import NotFound, RuleViolated
 from domain.ids import SUBSCRIPTION, is_id
@@ -123,8 +124,6 @@ def test_the_terms_are_those_of_the_sale() -> None:
     shop = Shop()
     shop.price()
     shop.sell(shop.register())
-    from commands.catalog.publish_price import PriceVersion, publish_version
-
     dearer = PriceVersion.model_validate({"amount": {"amount": 5000, "currency": "EUR"}, "interval": {"unit": "month"}})
     shop.client(lambda unit: publish_version(unit, "gold-monthly", dearer))
     shop.sell(shop.register("bob"))
@@ -183,7 +182,12 @@ def test_a_bundle_and_a_currency_name_the_price_where_there_is_one() -> None:
         ({"price": "gold-monthly", "currency": "USD"}, RuleViolated, "no_price", "/currency"),
         ({"price": "gold-monthly", "start_at": "2027-01-01T00:00:00Z"}, RuleViolated, "date_in_future", "/start_at"),
         ({"price": "gold-monthly", "start_at": "2025-01-01T00:00:00Z"}, RuleViolated, "backdating_not_permitted", "/start_at"),
-        ({"price": "gold-monthly", "history_until": "2025-01-01T00:00:00Z"}, RuleViolated, "backdating_not_permitted", "/history_until"),
+        (
+            {"price": "gold-monthly", "history_until": "2025-01-01T00:00:00Z"},
+            RuleViolated,
+            "backdating_not_permitted",
+            "/history_until",
+        ),
     ],
 )
 def test_a_sale_that_cannot_be_appends_nothing(body: dict[str, str], error: type[Exception], code: str, pointer: str) -> None:
@@ -195,6 +199,16 @@ def test_a_sale_that_cannot_be_appends_nothing(body: dict[str, str], error: type
         _start(shop, ada, **body)
     assert (refused.value.code, refused.value.pointer) == (code, pointer)  # type: ignore[attr-defined]
     assert shop.topics(before) == []
+
+
+def test_a_start_too_long_ago_is_refused_before_it_is_a_flood() -> None:
+    shop = Shop()
+    shop.price("daily", 1, "day")
+    ada = shop.register()
+    with pytest.raises(RuleViolated, match="too_many_periods"):
+        shop.sell(ada, "daily", start_at=at("2022-01-01"), may_backdate=True)
+    with pytest.raises(RuleViolated, match="too_many_periods"):
+        shop.sell(ada, "daily", start_at=at("2022-01-01"), history_until=at("2022-01-02"), may_backdate=True)
 
 
 def test_a_sale_to_nobody_points_at_the_customer() -> None:

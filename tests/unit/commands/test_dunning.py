@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ RETRY = ["payment.attempt_started", "payment.attempt_failed"]
 EXHAUSTED = [*RETRY, "subscription.suspended"]
 
 
-def sold(provider: Provider = captures, **terms: object) -> Shop:
+def sold(provider: Provider = captures, **terms: Any) -> Shop:
     """Ada's monthly subscription, started on 1 January 2026."""
     shop = Shop(provider=provider)
     shop.price(**terms)

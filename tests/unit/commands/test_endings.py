@@ -25,7 +25,11 @@ def test_cancelled_at_period_end_keeps_access_until_then_and_bills_nothing_more(
     shop = sold()
     shop.until(at("2026-01-10"))
     subscription = shop.cancel("period_end")
-    assert (subscription.state, subscription.cancel_at, subscription.access_until) == ("active", at("2026-02-01"), at("2026-02-01"))
+    assert (subscription.state, subscription.cancel_at, subscription.access_until) == (
+        "active",
+        at("2026-02-01"),
+        at("2026-02-01"),
+    )
     assert subscription.grants_access(at("2026-01-31"))
     assert not subscription.grants_access(at("2026-02-01"))
     assert shop.until(at("2026-03-01")) == ["subscription.cancelled"]

@@ -13,6 +13,7 @@ from commands.ports import Captured, Declined, Unknown
 from commands.shard import Shard
 from commands.subscription.cancel import CancelSubscription, cancel
 from domain.errors import Refusal
+from domain.event import Event
 from domain.invoice.aggregate import Invoice
 from domain.payment.aggregate import Payment
 from domain.subscription import events, periods
@@ -139,7 +140,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert len(invoiced) == len(billed)
             self._check_left_out(subscription, said, set(billed))
 
-    def _check_left_out(self, subscription: Subscription, said: list[events.Event], billed: set[int]) -> None:
+    def _check_left_out(self, subscription: Subscription, said: list[Event], billed: set[int]) -> None:
         end = min([at for at in (subscription.ended_at, subscription.ends_at, self.shop.now) if at is not None])
         for index in count():
             period = periods.period(subscription.anchor, subscription.timezone, subscription.terms.interval, index)
@@ -148,7 +149,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (period.index in billed) != self._suspended_at_start(said, period), period
 
     @staticmethod
-    def _suspended_at_start(said: list[events.Event], period: events.Period) -> bool:
+    def _suspended_at_start(said: list[Event], period: events.Period) -> bool:
         """Whether no bill was made because the subscription was suspended when the period began."""
         suspended = False
         for event in said:

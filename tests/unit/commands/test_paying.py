@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ class TestHistory:
     """A subscriber who comes from another system."""
 
     @staticmethod
-    def _imported(**terms: object) -> Shop:
+    def _imported(**terms: Any) -> Shop:
         shop = Shop(provider=declines)
         shop.price(**terms)
         shop.sell(shop.register(), start_at=at("2025-10-31"), history_until=at("2026-01-01"), may_backdate=True)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from commands.command import Command
-from commands.shard import Decided, KeyReused, Replay, StaleVersion
+from commands.customer.change import ChangeCustomer, change
+from commands.customer.personal import Personal
+from commands.shard import Decided, KeyReused, Replay, Shard, StaleVersion
 from commands.subscription.cancel import CancelSubscription, cancel
 from commands.subscription.start import StartSubscription, start
 from commands.unit import Unit
@@ -144,10 +146,6 @@ def test_the_first_sealing_makes_the_data_key_and_the_next_uses_it(shop: Shop) -
         def new_key(self) -> bytes:
             made.append(b"new")
             return made[-1]
-
-    from commands.customer.change import ChangeCustomer, change
-    from commands.customer.personal import Personal
-    from commands.shard import Shard
 
     ada = shop.register()
     shard = Shard(shop.streams, shop.catalog, Keyless(), SECRET)  # type: ignore[arg-type]

@@ -63,11 +63,11 @@ class PlainVault:
         return None if key == "" else b"key"
 
     def seal(self, wrapped: bytes, stream: str, field: str, clear: Mapping[str, str]) -> str:
-        assert wrapped and stream and field
+        assert all((wrapped, stream, field))
         return "&".join(f"{name}={value}" for name, value in clear.items())
 
     def unseal(self, wrapped: bytes | None, stream: str, field: str, sealed: str) -> dict[str, str] | None:
-        assert stream and field
+        assert all((stream, field))
         return None if wrapped is None else dict(part.split("=", 1) for part in sealed.split("&") if part)
 
 
@@ -125,7 +125,7 @@ class World:
     def __init__(self, now: datetime | None = None, provider: Provider = captures) -> None:
         self.now = now or at("2026-01-01")
         self.provider = provider
-        self.catalog = CatalogView()
+        self.catalog = CatalogView(frozenset({"simulator"}))
         self.streams = MemoryStreams()
         self.items = MemoryStreams()
         self.vault = PlainVault()
