@@ -5,7 +5,7 @@ READY := .venv/ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format lock clean
+.PHONY: help run test test-fast lint format docs lock clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: $(READY) ## ruff (rules and format) and mypy --strict
 format: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## write the generated documents anew: event schemas, AsyncAPI, OpenAPI, settings
+	$(BIN)/python -m docs.generate
 
 lock: $(READY) ## pin the newest allowed dependencies anew, with hashes
 	$(LOCK) --upgrade pyproject.toml --extra dev -o requirements-dev.txt

@@ -165,7 +165,7 @@ class Desk:
         if extra:
             body.update(extra)
         headers = answer_headers(answer, position, location)
-        headers["ETag"] = etag(shown.version)
+        headers["ETag"] = etag(api_render.tag(shown))
         return Response(orjson.dumps(body, option=_JSON), status, headers=headers, media_type="application/json")
 
 

@@ -177,3 +177,8 @@ def resource(it: Aggregate, vault: Vault) -> Resource:
     """Any aggregate that a command answers with."""
     assert not isinstance(it, Invoice), "no command answers with an invoice"
     return customer(it, vault) if isinstance(it, Customer) else _RENDERERS[type(it)](it)
+
+
+def tag(it: Aggregate) -> int | str:
+    """What its ETag holds: the stream's version; a price's own version before it, since each is a stream of its own."""
+    return f"{it.terms.price_version}-{it.version}" if isinstance(it, Price) else it.version

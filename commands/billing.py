@@ -145,7 +145,7 @@ def after_failure(unit: Unit, payment: Payment) -> None:
     if unit.get(Invoice, payment.invoice).paid:
         if payment.state == "waiting":
             payment.abandon("invoice_paid", unit.now)
-    elif subscription.state == "active" and payment.purpose == "automatic":
+    elif payment.purpose == "automatic" and subscription.failure_counts(payment.invoice):
         subscription.enter_grace(payment.invoice, unit.now)
     suspend_if_exhausted(unit, subscription)
 

@@ -15,11 +15,8 @@ from domain.money import Currency, Money
 from domain.subscription import periods
 from domain.subscription.aggregate import Subscription
 
+# A hundred years of months, three of days. All history is one append, which must fit one window.
 PERIODS_MAX = 1200
-
-
-# All history is one append: a hundred years of months, three of days.
-HISTORY_PERIODS_MAX = 1_200
 
 
 class StartSubscription(BaseModel):
@@ -67,8 +64,6 @@ def start(unit: Unit, request: StartSubscription) -> Subscription:
         bill_and_charge(unit, subscription)
         return subscription
     for period in subscription.unbilled_periods(request.history_until, inclusive=False):
-        if period.index >= HISTORY_PERIODS_MAX:
-            raise RuleViolated("history_too_long", f"More than {HISTORY_PERIODS_MAX:,} periods of history.", "/start_at")
         invoice = issue_invoice(unit, subscription, period, period.start)
         if not invoice.paid:
             record_payment(unit, invoice, Money(amount=invoice.total, currency=invoice.currency), period.start, None)
@@ -92,7 +87,7 @@ def _price(unit: Unit, request: StartSubscription) -> Price:
 
 
 def _check_length(unit: Unit, subscription: Subscription) -> None:
-    """All periods begun by now are billed by one command, or by this one and the first timer: that must stay one window's."""
+    """Refuse a start so long ago that what is to be billed would not be one command's work."""
     begun = periods.first_index_from(subscription.anchor, subscription.timezone, subscription.terms.interval, unit.now)
     if begun > PERIODS_MAX:
         raise RuleViolated("too_many_periods", f"More than {PERIODS_MAX} periods would have begun by now.", "/start_at")

@@ -135,6 +135,10 @@ class Subscription(Aggregate):
             events.SubscriptionPeriodBilled, timestamp=now, period=period, invoice=invoice, amount=self.terms.amount
         )
 
+    def failure_counts(self, invoice: str) -> bool:
+        """Whether a failed charge of an invoice changes anything: grace begins, or in it the very first charge takes access."""
+        return self.state == "active" or (self.state == "grace" and self.access and invoice == self.first_charge)
+
     def enter_grace(self, invoice: str, now: datetime) -> None:
         """A charge failed and will be retried; the very first charge's failure takes access with it."""
         lifecycle.check(self.state, "enter_grace")

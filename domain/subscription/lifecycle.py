@@ -17,6 +17,8 @@ TRANSITIONS: dict[tuple[State, str], State] = {
     ("active", "enter_grace"): "grace",
     ("active", "cancel"): "cancelled",
     ("active", "expire"): "expired",
+    # Only to withdraw access, where a later charge failed before the very first one did.
+    ("grace", "enter_grace"): "grace",
     ("grace", "reinstate"): "active",
     ("grace", "suspend"): "suspended",
     ("grace", "cancel"): "cancelled",

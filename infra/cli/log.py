@@ -112,7 +112,7 @@ def _print_report(report: Report) -> None:
     where = f"partition {first.partition}, offset {first.offset}, sequence {first.sequence or '-'}, {first.id or '-'}"
     console.print(
         f"first bad record: {where}: {first.reason} ({len(report.findings)} in all)",
-        style="red", markup=False,
+        style="red", markup=False, soft_wrap=True,
     )  # fmt: skip
 
 

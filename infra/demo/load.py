@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -36,8 +36,8 @@ class DemoReport:
     loaded: bool
     seconds: float
     numbers: Numbers
-    api_key: str
-    read_key: str
+    api_key: str = field(repr=False)
+    read_key: str = field(repr=False)
     customer: str
     subscription: str
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from infra.eventlog.log import Aborted, AppendError, LogUnavailable, NotOwner, O
 
 TRANSACTION_LIMIT_MS = 10_000
 _DELIVERY_LIMIT_MS = 8_000
+FENCE_LIMIT_S = 5.0
 # Above the largest record that is admitted, and with a batch's overhead still under the broker's default of 1,048,588.
 _MESSAGE_LIMIT_BYTES = 1_040_000
 
@@ -53,9 +55,28 @@ class Transaction:
                 self.producer.poll(0.05)
 
     def send_offsets(self, positions: Sequence[TopicPartition], membership: Any) -> None:
-        """The fence: the broker refuses a stale membership."""
-        if positions:
-            self.producer.send_offsets_to_transaction(list(positions), membership)
+        """The fence: the broker refuses a stale membership. Raises TimeoutError where the call does not come back at all.
+
+        After a longer absence of the group's coordinator librdkafka may wait for ever, whatever the call's own limit
+        (confluentinc/librdkafka#5456, #5511): the thread and its producer are left behind.
+        """
+        if not positions:
+            return
+        failed: list[KafkaException] = []
+
+        def send() -> None:
+            try:
+                self.producer.send_offsets_to_transaction(list(positions), membership)
+            except KafkaException as error:
+                failed.append(error)
+
+        sending = Thread(target=send, name="send-offsets", daemon=True)
+        sending.start()
+        sending.join(FENCE_LIMIT_S)
+        if sending.is_alive():
+            raise TimeoutError(f"the group's coordinator did not answer within {FENCE_LIMIT_S} s")
+        if failed:
+            raise failed[0]
 
     def flush(self) -> None:
         """Wait until every record is delivered. Raises KafkaException for one that was not."""
@@ -117,6 +138,9 @@ class Lane:
         except KafkaException as error:
             self._abort(producer)
             raise _meaning(error, partitions) from error
+        except TimeoutError as error:
+            self.drop()
+            raise Aborted(str(error)) from error
         except BaseException:
             self._abort(producer)
             raise

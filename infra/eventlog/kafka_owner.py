@@ -7,7 +7,8 @@ offset of a partition names its present owner's claim, in which a successor find
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -62,10 +63,9 @@ class KafkaOwner:
     def claim(self, partition: str, term: int, now: datetime) -> Record:
         try:
             return self._claim(partition, term, now)
+        except NotOwner:
+            raise
         except (AppendError, LogUnavailable) as error:
-            self._disown({partition})
-            if isinstance(error, NotOwner):
-                raise
             _log.warning("claim failed", partition=partition, term=term, error=str(error))
             # Nothing was decided under this claim: whether it stands is seen when the next one is read through.
             raise Aborted(f"partition {partition} could not be claimed: {error}") from error
@@ -78,26 +78,21 @@ class KafkaOwner:
         if missing:
             raise NotOwner(missing)
         positions = [self._names.place(partition, self._claims[partition]) for partition in partitions]
-        try:
-            with self._lane().transaction(partitions) as transaction:
-                for position, record in enumerate(records):
-                    self._produce(transaction, record, report=last[record.partition] == position)
-                for key, wrapped in data_keys.items():
-                    transaction.produce(TopicPartition(self._names.keys, 0), key.encode(), wrapped, [], report=False)
-                transaction.send_offsets(positions, membership)
-                transaction.flush()
-                self._check_clock(transaction)
-        except NotOwner:
-            self._disown(partitions)
-            self._drop_lanes()
-            raise
+        with self._transaction(partitions) as transaction:
+            for position, record in enumerate(records):
+                self._produce(transaction, record, report=last[record.partition] == position)
+            for key, wrapped in data_keys.items():
+                transaction.produce(TopicPartition(self._names.keys, 0), key.encode(), wrapped, [], report=False)
+            transaction.send_offsets(positions, membership)
+            transaction.flush()
+            self._check_clock(transaction)
         return {partition: self._offset(transaction, partition) + 1 for partition in last}
 
     def load(self, records: Sequence[Record]) -> None:
         if not self._loading and any(committed_end(self._admin, self._names.place(name)) for name in self._partitions):
             raise LogUnusable("an export is loaded into an empty log only")
         self._loading = True
-        with self._lane().transaction(frozenset()) as transaction:
+        with self._transaction(frozenset()) as transaction:
             for record in records:
                 self._produce(transaction, record, report=False)
             transaction.flush()
@@ -111,6 +106,7 @@ class KafkaOwner:
         self._drop_lanes()
 
     def _claim(self, partition: str, term: int, now: datetime) -> Record:
+        self._claims.pop(partition, None)
         place = self._names.place(partition)
         before = self._membership.committed(partition)
         membership, assigned = self._membership.proof()
@@ -118,7 +114,7 @@ class KafkaOwner:
             raise NotOwner({partition})
         ids = [lane.transactional_id for lane in self._lanes]
         record = claim_record(partition, term, now, self._names.environment, self._node, ids)
-        with self._lane().transaction(frozenset({partition})) as transaction:
+        with self._transaction(frozenset({partition})) as transaction:
             self._produce(transaction, record, report=True)
             transaction.flush()
             offset = self._offset(transaction, partition)
@@ -169,9 +165,20 @@ class KafkaOwner:
         if abs(self._skew_s) > CLOCK_TOLERANCE_S:
             raise Aborted(f"our clock is {self._skew_s:+.1f} s off the broker's; at most {CLOCK_TOLERANCE_S:.0f} s are allowed")
 
-    def _lane(self) -> Lane:
+    @contextmanager
+    def _transaction(self, partitions: frozenset[str]) -> Iterator[Transaction]:
+        """A transaction on the lane whose turn it is."""
         self._windows += 1
-        return self._lanes[self._windows % _LANES]
+        try:
+            with self._lanes[self._windows % _LANES].transaction(partitions) as transaction:
+                yield transaction
+        except NotOwner:
+            self._disown(partitions)
+            self._drop_lanes()
+            raise
+        except Aborted:
+            self._drop_lanes()
+            raise
 
     def _disown(self, partitions: Iterable[str]) -> None:
         """Write them no more before a new claim."""
@@ -179,6 +186,6 @@ class KafkaOwner:
             self._claims.pop(partition, None)
 
     def _drop_lanes(self) -> None:
-        """A successor may have settled either of them: both start afresh."""
+        """Both start afresh: a successor may have settled either, or an outage have left either waiting for ever."""
         for lane in self._lanes:
             lane.drop()

@@ -24,25 +24,27 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._file = path.open("a+b", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._file, 32).decode().strip() or "unknown"
-            os.close(self._file)
+            self._file.seek(0)
+            holder = self._file.read(32).decode().strip() or "unknown"
+            self._file.close()
             raise LogUnusable(f"the log is owned by another process (pid {holder}, lock {path})") from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()).encode())
 
     def held(self) -> bool:
         """Whether the file that we locked is still the one that others would try to lock."""
         try:
-            return os.path.samestat(os.fstat(self._file), os.stat(self._path))
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
         except FileNotFoundError:
             return False
 
     def release(self) -> None:
-        os.close(self._file)
+        """Let others own the log; a second call does nothing."""
+        self._file.close()
 
 
 def next_offset(connection: sqlite3.Connection, partition: str) -> int:

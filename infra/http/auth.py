@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -48,13 +47,8 @@ class Principal:
             raise Problem(403, "permission-missing", "Not allowed", f"The key lacks the permission {permission!r}.")
 
 
-def new_key(environment: str, tenant: str) -> str:
-    """The text of a fresh API key, shown once."""
-    return f"sl_{environment}_{tenant}_{secrets.token_hex(24)}"
-
-
 def hash_key(text: str) -> str:
-    """What is stored of a key. It has 192 random bits, so a plain hash is enough."""
+    """What is stored of a key. It has at least 160 unguessable bits, so a plain hash is enough."""
     return sha256(text.encode()).hexdigest()
 
 

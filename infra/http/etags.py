@@ -16,9 +16,3 @@ def none_match(header: str | None, version: int | str) -> bool:
     """Whether a reader has this version already, so that 304 is the answer."""
     given = tags(header or "")
     return "*" in given or etag(version) in given
-
-
-def matches(header: str, version: int) -> bool:
-    """Whether a writer's ``If-Match`` allows this version; a weak tag never does."""
-    given = frozenset(part.strip() for part in header.split(","))
-    return "*" in given or etag(version) in given

@@ -58,6 +58,7 @@ def _ledger(folder: Path, postgres_server: str, database: str, given: Mapping[st
         yield own | {
             "PATH": f"{_command(folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
+            "COLUMNS": "120",
             "LEDGER": running.url,
             "ADMIN": running.admin_key,
             "KEY": report.api_key,

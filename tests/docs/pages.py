@@ -1,7 +1,7 @@
 """The pages' code blocks: which run, in what order, and whether they print what the page says they print.
 
 A fence's info string says what a block is: ``sh run`` and ``python run`` are run, those of a page in one go and in their order;
-a ``text`` block right after one is what it prints. ``console`` shows what no test can run (a container engine, a service manager),
+a ``text`` block right after one is what it prints, ``text exact`` to the letter. ``console`` shows what no test can run (a container engine, a service manager),
 ``json``, ``text`` and ``mermaid`` show something. Any other info string is refused.
 """
 
@@ -17,12 +17,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 RUN = ("sh run", "python run", "js run")
-SHOWN = ("console", "text", "json", "mermaid", "toml")
+EXACT = "text exact"
+PRINTED = ("text", EXACT)
+SHOWN = ("console", *PRINTED, "json", "mermaid", "toml")
 LIMIT_S = 120
 
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"(?:#|//) ([a-z_]+\.[a-z]+)\n")
 # What differs from run to run: ids and hashes, instants, counts, paddings that follow from them.
-_VARYING = ((re.compile(r"\b[0-9a-f]{8,}"), "H"), (re.compile(r"\d+(?:[.,]\d+)*"), "N"), (re.compile(r" +|[─━]+"), " "))
+_VARYING = (
+    (re.compile(r"(?<![0-9a-z])[0-9a-f]{8,}"), "H"),
+    (re.compile(r"\d+(?:[.,]\d+)*"), "N"),
+    (re.compile(r" +|[─━]+"), " "),
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Block:
     text: str
     line: int
     printed: str | None
+    exact: bool
 
 
 def pages() -> list[Path]:
@@ -45,9 +53,9 @@ def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text("utf-8")
     found = list(_FENCE.finditer(text))
     for fence, following in zip(found, [*found[1:], None], strict=True):
-        adjacent = following is not None and following[1] == "text" and not text[fence.end() : following.start()].strip()
-        printed = following[2] if following is not None and adjacent else None
-        yield Block(fence[1].strip(), fence[2], text.count("\n", 0, fence.start()) + 1, printed)
+        adjacent = following is not None and following[1] in PRINTED and not text[fence.end() : following.start()].strip()
+        printed, exact = (following[2], following[1] == EXACT) if following is not None and adjacent else (None, False)
+        yield Block(fence[1].strip(), fence[2], text.count("\n", 0, fence.start()) + 1, printed, exact)
 
 
 def run(page: Path, folder: Path, environment: Mapping[str, str]) -> list[tuple[Block, str]]:
@@ -55,11 +63,16 @@ def run(page: Path, folder: Path, environment: Mapping[str, str]) -> list[tuple[
     chosen = [block for block in blocks(page) if block.kind in RUN]
     lines = ["set -euo pipefail"]
     for number, block in enumerate(chosen):
-        lines += [f"exec > {folder}/out.{number} 2>&1", _command(block, folder / f"block.{number}")]
+        lines += [f"exec > {folder}/out.{number} 2>&1", _command(block, folder)]
     script = folder / "page.sh"
     script.write_text("\n".join(lines), "utf-8")
     done = subprocess.run(
-        ["bash", str(script)], cwd=folder, env={**os.environ, **environment}, timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL
+        ["bash", str(script)],
+        cwd=folder,
+        env={**os.environ, **environment},
+        timeout=LIMIT_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     outputs = [folder / f"out.{number}" for number in range(len(chosen))]
     begun = [path for path in outputs if path.exists()]
@@ -68,21 +81,24 @@ def run(page: Path, folder: Path, environment: Mapping[str, str]) -> list[tuple[
     return [(block, path.read_text("utf-8")) for block, path in zip(chosen, outputs, strict=True)]
 
 
-def _command(block: Block, file: Path) -> str:
+def _command(block: Block, folder: Path) -> str:
+    """A block that begins with a comment of a file's name is that file."""
     if block.kind == "sh run":
         return block.text
+    named = _FILE.match(block.text)
+    file = folder / (named[1] if named else f"block.{block.line}")
     file.write_text(block.text, "utf-8")
     return f"{sys.executable if block.kind == 'python run' else 'node'} {file}"
 
 
-def differences(page: str, printed: str) -> list[str]:
-    """Lines of the page that were not printed so. Numbers, ids and hashes may differ; ``…`` stands for anything, a line of its
-    own for any lines.
+def differences(page: str, printed: str, exact: bool = False) -> list[str]:
+    """Lines of the page that were not printed so. Numbers, ids and hashes may differ unless ``exact``; ``…`` stands for anything,
+    on a line of its own for any lines.
     """
-    found = iter(_masked(printed))
+    found = iter(_lines(printed, exact))
     missing = []
     skipping = False
-    for line in _masked(page):
+    for line in _lines(page, exact):
         if line == "…":
             skipping = True
             continue
@@ -94,7 +110,7 @@ def differences(page: str, printed: str) -> list[str]:
     return missing
 
 
-def _masked(text: str) -> list[str]:
-    for pattern, mask in _VARYING:
+def _lines(text: str, exact: bool) -> list[str]:
+    for pattern, mask in () if exact else _VARYING:
         text = pattern.sub(mask, text)
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -33,12 +33,14 @@ def test_examples_on_kafka(page: str, on_kafka: Mapping[str, str], tmp_path: Pat
 
 def check(page: str, folder: Path, environment: Mapping[str, str]) -> None:
     """Run all that the page has people run; what it says is printed must be, in so far as it does not differ by its nature."""
-    needed = {tool for block in blocks(ROOT / page) for tool in ("node", "kcat") if block.kind in RUN and tool in block.text.split()}
+    needed = {
+        tool for block in blocks(ROOT / page) for tool in ("node", "kcat") if block.kind in RUN and tool in block.text.split()
+    }
     if missing := sorted(tool for tool in needed if shutil.which(tool) is None):
         pytest.skip(f"not installed: {', '.join(missing)}")
     for block, printed in run(ROOT / page, folder, environment):
         if block.printed is not None:
-            wrong = differences(block.printed, printed)
+            wrong = differences(block.printed, printed, block.exact)
             assert not wrong, f"{page}:{block.line} did not print {wrong}, but:\n{printed}"
 
 

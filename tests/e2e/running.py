@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +20,14 @@ from infra.postgres.roles import projector_dsn
 from infra.settings import Settings, ensure_secrets, load_settings, variable
 from infra.supervisor import Supervisor
 
-TENANT = "acme"
-
 
 @dataclass(frozen=True)
 class Running:
-    """``dsn`` is the projector's."""
+    """``dsn`` is the projector's; ``environment`` are the variables that its processes need."""
 
     settings: Settings
     dsn: str
+    environment: Mapping[str, str]
 
     @property
     def url(self) -> str:
@@ -38,15 +37,15 @@ class Running:
     def admin_key(self) -> str:
         return self.settings.admin_key_text
 
-    def tenant_key(self) -> str:
-        """A key with every permission in the tenant ``acme``; the same one each time."""
-        return asyncio.run(self._tenant_key())
+    def tenant_key(self, tenant: str, *permissions: str) -> str:
+        """A key of a tenant (made where it is missing) with these permissions, or all."""
+        return asyncio.run(self._tenant_key(tenant, permissions or ("read", "write", "backdate")))
 
-    async def _tenant_key(self) -> str:
-        async with LedgerClient(self.url, self.admin_key, tenant=TENANT, reason="test") as admin:
-            await admin.post("/v1/tenants", {"id": TENANT, "name": "Acme"}, "tenant")
-            permissions = ["read", "write", "backdate"]
-            reply = await admin.post("/v1/api-keys", {"name": "test", "permissions": permissions}, "key")
+    async def _tenant_key(self, tenant: str, permissions: Sequence[str]) -> str:
+        async with LedgerClient(self.url, self.admin_key, tenant=tenant, reason="test") as admin:
+            await admin.post("/v1/tenants", {"id": tenant, "name": "Acme"}, "tenant")
+            body = {"name": "test", "permissions": permissions}
+            reply = await admin.post("/v1/api-keys", body, f"key-{'-'.join(permissions)}")
         return str(reply.body["key"])
 
     def digest(self) -> Digest:
@@ -62,25 +61,33 @@ class Running:
         return digest(self.dsn)
 
 
-@contextmanager
-def settings_for(state: Path, postgres_dsn: str, given: Mapping[str, str]) -> Iterator[Running]:
-    """Settings in the environment, where the processes find them; nothing runs yet."""
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    own = {"state": str(state), "postgres_dsn": postgres_dsn, "port": str(port), "node": "test", **given}
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def configured(state: Path, postgres_dsn: str, **given: str) -> Running:
+    """A ledger that does not run yet: ``given`` settings beside those that keep it to itself."""
+    own = {"state": str(state), "postgres_dsn": postgres_dsn, "port": str(free_port()), "node": "test", **given}
+    environment = {variable(name): value for name, value in own.items()}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in own.items():
-            patch.setenv(variable(name), value)
+        for name, value in environment.items():
+            patch.setenv(name, value)
         settings = ensure_secrets(load_settings())
-        yield Running(settings, projector_dsn(postgres_dsn, settings.secret_bytes))
+    return Running(settings, projector_dsn(postgres_dsn, settings.secret_bytes), environment)
 
 
 @contextmanager
 def started(running: Running) -> Iterator[None]:
     """Its processes, up and ready."""
-    with open_postgres(running.settings) as admin_dsn:
+    with open_postgres(running.settings) as admin_dsn, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
         supervisor = Supervisor(running.settings, admin_dsn)
+        patch.undo()
         try:
             supervisor.start()
             supervisor.wait(lambda: ready(running.settings))

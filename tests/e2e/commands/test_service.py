@@ -20,7 +20,7 @@ from tests.e2e.commands.conftest import ADMIN_KEY, Api, Http, command_api, http
 class Refusing:
     """A ledger that cannot."""
 
-    catalog = CatalogView()
+    catalog = CatalogView(frozenset({"simulator"}))
 
     def unready(self) -> list[str]:
         return ["partition 3 is not served"]

@@ -16,12 +16,13 @@ from psycopg.conninfo import make_conninfo
 from domain.catalog.aggregates import ApiKey
 from domain.catalog.events import Permission
 from infra.eventlog.sqlite import SqliteLog
-from infra.http.auth import hash_key, new_key
+from infra.http.auth import hash_key
 from infra.postgres.migrate import migrate
 from infra.postgres.projector import project_to_end
 from infra.postgres.roles import projector_dsn, query_dsn
 from infra.postgres.snapshots import PostgresReadModels
 from queries.api import create_query_app
+from tests.read_models.keys import new_key
 from tests.read_models.story import DAY, PARTITIONS, T0, FakeVault, Life, Writer, tell, told
 
 ADMIN_KEY = "admin-key-of-the-tests"

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.catalog.aggregates import ApiKey
-from infra.http.auth import hash_key, new_key
+from infra.http.auth import hash_key
 from infra.postgres.roles import query_dsn
 from infra.postgres.snapshots import PostgresReadModels
 from queries.api import create_query_app
 from tests.integration.queries.conftest import ADMIN_KEY, Client
+from tests.read_models.keys import new_key
 from tests.read_models.story import T0, Life, Writer, told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -96,6 +97,24 @@ def test_a_proof_that_failed_wrote_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_window_that_commits_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, {}) is None
+
+
+def test_a_fence_that_never_answers_wrote_nothing_and_its_producer_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a first producer that hangs at the fence, and others that do not
+    stuck, healthy, release = Scripted({}), Scripted({}), Event()
+    monkeypatch.setattr(stuck, "send_offsets_to_transaction", lambda *_: release.wait(), raising=False)
+    made = iter([stuck, healthy])
+    monkeypatch.setattr(kafka_lane, "Producer", lambda _: next(made))
+    monkeypatch.setattr(kafka_lane, "FENCE_LIMIT_S", 0.05)
+    lane = Lane("127.0.0.1:1", "t.ledger.node.0")
+    # when / then
+    with pytest.raises(Aborted), lane.transaction(frozenset({"0"})) as transaction:
+        transaction.send_offsets([PLACE], None)
+    release.set()
+    assert stuck.calls == ["init_transactions", "begin_transaction"]
+    with lane.transaction(frozenset({"0"})) as transaction:
+        transaction.send_offsets([PLACE], None)
+    assert healthy.calls[-1] == "commit_transaction"
 
 
 def test_an_error_of_the_caller_aborts_and_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
