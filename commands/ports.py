@@ -61,6 +61,10 @@ class Vault(Protocol):
         """The wrapped data key of ``tenant/customer``, if it has one."""
         ...
 
+    def remember(self, key: str, wrapped: bytes) -> None:
+        """A data key was committed: it can be found from now on, however far the log's keys have been read."""
+        ...
+
     def seal(self, wrapped: bytes, stream: str, field: str, clear: Mapping[str, str]) -> str:
         """Sealed text, bound to the stream and the field."""
         ...

@@ -13,6 +13,7 @@ from eventsourcing.domain import CanMutateAggregate
 from commands.catalog.view import CatalogView
 from commands.command import Command
 from commands.ports import Streams, Timers, Vault
+from domain.customer.aggregate import Customer
 from domain.errors import NotFound, WrongState
 from domain.event import Aggregate, Event
 from domain.ids import IdSequence
@@ -137,7 +138,10 @@ class Unit:
 
     def seal(self, stream: str, field: str, clear: Mapping[str, str]) -> str:
         """Seal personal data under the customer's data key, which is made here where there is none."""
-        wrapped = self.data_keys.get(self._key) or self._account.data_key or self._vault.wrapped_key(self._key)
+        wrapped = self.data_keys.get(self._key) or self._account.data_key
+        # A customer who is being registered has no key yet: looking for it would read the log's keys to their end.
+        if wrapped is None and self.find(Customer, self.customer_id) is not None:
+            wrapped = self._vault.wrapped_key(self._key)
         if wrapped is None:
             wrapped = self.data_keys[self._key] = self._vault.new_key()
         return self._vault.seal(wrapped, stream, field, clear)

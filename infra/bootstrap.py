@@ -26,11 +26,11 @@ def wall_clock() -> datetime:
 def open_log(settings: Settings) -> Iterator[Log]:
     """The log that the settings name: Kafka's topics, or the embedded one in the state folder (made where there is none)."""
     log: Log
-    if settings.kafka_bootstrap is None:
+    if settings.is_embedded:
         settings.state.mkdir(parents=True, exist_ok=True)
         log = SqliteLog(settings.state / "log.sqlite", settings.environment, settings.partitions, address=settings.node)
     else:
-        log = KafkaLog(settings.kafka_bootstrap, settings.environment, settings.node)
+        log = KafkaLog(settings.kafka, settings.environment, settings.node)
     try:
         yield log
     finally:
@@ -62,7 +62,7 @@ def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways) ->
 
 @contextmanager
 def open_postgres(settings: Settings) -> Iterator[str]:
-    """The read models' database, migrated: the given one, or one of our own in the state folder. Gives the administrator's DSN."""
+    """The read models' database, migrated: the given one, or one of our own in the state folder; its administrator's DSN."""
     if settings.postgres_dsn is not None:
         dsn = settings.postgres_dsn.get_secret_value()
         migrate(dsn, settings.secret_bytes)

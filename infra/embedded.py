@@ -26,10 +26,8 @@ from infra.terminal import console, progress_bar
 def run_everything(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM; raises what keeps it from starting."""
     _check_port(settings)
-    if settings.kafka_bootstrap is not None and settings.is_sandbox:
-        topics.create(
-            settings.kafka_bootstrap, settings.environment, settings.partitions, settings.replication_factor, settings.min_insync
-        )
+    if settings.is_sandbox and not settings.is_embedded:
+        topics.create(settings.kafka, settings.environment, settings.partitions, settings.replication_factor, settings.min_insync)
     with _interrupt_on_sigterm(), console.status("starting Postgres") as status, open_postgres(settings) as admin:
         supervisor = Supervisor(settings, admin)
         try:
@@ -116,7 +114,7 @@ def _print_curls(report: DemoReport, url: str) -> None:
     for path in (f"customers/{report.customer}/entitlements", f"invoices?customer={report.customer}"):
         console.print(f"curl -H 'Authorization: Bearer {report.read_key}' '{url}/v1/{path}'", soft_wrap=True, highlight=False)
     console.print(
-        f"curl -X POST -H 'Authorization: Bearer {report.api_key}' -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json'"
+        f"curl -H 'Authorization: Bearer {report.api_key}' -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json'"
         f" -d '{{\"at\": \"period_end\"}}' '{url}/v1/subscriptions/{report.subscription}/cancel'",
         soft_wrap=True, highlight=False,
     )  # fmt: skip

@@ -150,9 +150,13 @@ class Settings(BaseSettings):
         return self.kafka_bootstrap is None
 
     @property
-    def kafka_security(self) -> dict[str, str]:
-        """``kafka_options`` as every client of the broker takes them."""
-        return {name: value.get_secret_value() for name, value in self.kafka_options.items()}
+    def kafka(self) -> dict[str, str]:
+        """What every client of the brokers needs to reach them."""
+        assert self.kafka_bootstrap is not None
+        return {
+            "bootstrap.servers": self.kafka_bootstrap,
+            **{name: value.get_secret_value() for name, value in self.kafka_options.items()},
+        }
 
     @property
     def secret_bytes(self) -> bytes:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hmac
 import os
 from base64 import b64decode, urlsafe_b64encode
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
@@ -60,6 +61,7 @@ class Vault:
         self._prefix = _FORMAT + hmac.new(master_key, b"subledger master key id", sha256).digest()[:_MASTER_ID_BYTES]
         self._keys = keys
         self._data_key = lru_cache(_OPEN_KEYS_MAX)(self._unwrap)
+        self._committed: OrderedDict[str, bytes] = OrderedDict()
 
     def new_key(self) -> bytes:
         """A fresh data key, wrapped by the master key."""
@@ -68,7 +70,13 @@ class Vault:
 
     def wrapped_key(self, key: str) -> bytes | None:
         """The wrapped data key of ``tenant/customer``, if it has one."""
-        return self._keys.get(key)
+        return self._committed.get(key) or self._keys.get(key)
+
+    def remember(self, key: str, wrapped: bytes) -> None:
+        """This data key was committed just now: it can be found although the log's keys may not have been read that far."""
+        self._committed[key] = wrapped
+        if len(self._committed) > _OPEN_KEYS_MAX:
+            self._committed.popitem(last=False)
 
     def seal(self, wrapped: bytes, stream: str, field: str, clear: Mapping[str, str]) -> str:
         """Sealed text of the clear values, which opens for this stream and field alone. Raises VaultError for the wrapped key."""

@@ -153,19 +153,17 @@ def rebuild_projections(json: Json = False) -> None:
     console.print(f"digest {found.overall}")
 
 
-def _bootstrap(settings: Settings) -> str:
-    if settings.kafka_bootstrap is None:
+def _kafka(settings: Settings) -> dict[str, str]:
+    if settings.is_embedded:
         raise CliError(f"topics are Kafka's: set {variable('kafka_bootstrap')}")
-    return settings.kafka_bootstrap
+    return settings.kafka
 
 
 @topics_app.command("create")
 def topics_create() -> None:
     """Create what is missing of the topics, with the settings that keep everything; what exists stays as it is."""
     settings = settings_for((), quiet=True)
-    topics.create(
-        _bootstrap(settings), settings.environment, settings.partitions, settings.replication_factor, settings.min_insync
-    )
+    topics.create(_kafka(settings), settings.environment, settings.partitions, settings.replication_factor, settings.min_insync)
     console.print(f"topics of {settings.environment!r} are there; subledger topics check tells whether they are safe")
 
 
@@ -173,7 +171,7 @@ def topics_create() -> None:
 def topics_check_(json: Json = False) -> None:
     """Check everything that could lose data or make a takeover slow. Exits 1 for an error."""
     settings = settings_for((), quiet=True)
-    findings = topics_check.check(_bootstrap(settings), settings.environment, live=settings.environment == LIVE)
+    findings = topics_check.check(_kafka(settings), settings.environment, live=settings.environment == LIVE)
     if json:
         print_json([asdict(finding) for finding in findings])
     elif findings:

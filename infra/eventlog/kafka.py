@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client, committed_end
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_end
 from infra.eventlog.kafka_owner import KafkaOwner
 from infra.eventlog.kafka_reader import KafkaKeys, KafkaReader
 from infra.eventlog.log import LogUnavailable
@@ -23,7 +23,7 @@ _log = structlog.stdlib.get_logger(__name__)
 class KafkaLog:
     """One environment's topics on one cluster."""
 
-    def __init__(self, bootstrap: str, environment: str, node: str = "", clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, bootstrap: Bootstrap, environment: str, node: str = "", clock: Callable[[], float] = time.time) -> None:
         """``node`` is the address at which others reach this process, and no other's; only an owner needs it.
 
         Raises LogUnavailable where the cluster or the topics are not there.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.eventlog.log import LogUnavailable
+
+# The brokers' addresses, or all settings that it takes to reach them (``bootstrap.servers``, security).
+Bootstrap = str | Mapping[str, str]
 
 REQUEST_LIMIT_S = 10.0
 
@@ -43,12 +47,13 @@ class SeldomRepeated(logging.Filter):
 _logger.addFilter(SeldomRepeated())
 
 
-def client(bootstrap: str, **settings: Any) -> dict[str, Any]:
+def client(bootstrap: Bootstrap, **settings: Any) -> dict[str, Any]:
     """Settings of any client; librdkafka's own messages go to the log."""
-    return {"bootstrap.servers": bootstrap, "logger": _logger, **settings}
+    reach = {"bootstrap.servers": bootstrap} if isinstance(bootstrap, str) else bootstrap
+    return {**reach, "logger": _logger, **settings}
 
 
-def assigned_consumer(bootstrap: str, places: list[TopicPartition], isolation: str = "read_committed") -> Consumer:
+def assigned_consumer(bootstrap: Bootstrap, places: list[TopicPartition], isolation: str = "read_committed") -> Consumer:
     """A consumer of ``places`` from their offsets on, outside any group. An offset that the log does not have is an error."""
     consumer = Consumer(
         client(
@@ -92,7 +97,7 @@ def _look_again(admin: AdminClient, topic: str) -> None:
         raise LogUnavailable(f"{topic}: {error.args[0].str()}") from error
 
 
-def record_at(bootstrap: str, place: TopicPartition) -> Message | None:
+def record_at(bootstrap: Bootstrap, place: TopicPartition) -> Message | None:
     """The first record at or after ``place``, committed, or None where the log ends before. Raises LogUnavailable."""
     consumer = assigned_consumer(bootstrap, [place])
     deadline = time.monotonic() + REQUEST_LIMIT_S

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client
 from infra.eventlog.kafka_message import Header
 from infra.eventlog.log import Aborted, AppendError, LogUnavailable, NotOwner, OutcomeUnknown, RecordRefused
 
@@ -99,7 +99,7 @@ class Transaction:
 class Lane:
     """One transactional id and its producer, made anew whenever the old one can do no more."""
 
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, transactional_id: str) -> None:
         self.transactional_id = transactional_id
         self._bootstrap = bootstrap
         self._producer: Producer | None = None

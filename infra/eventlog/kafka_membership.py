@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client
 from infra.eventlog.log import Change, LogUnavailable
 from infra.eventlog.topics import Names
 
@@ -32,7 +32,7 @@ _log = structlog.stdlib.get_logger(__name__)
 class Membership:
     """This process in the group; it joins at the first poll. One thread makes all calls."""
 
-    def __init__(self, bootstrap: str, names: Names, node: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, names: Names, node: str) -> None:
         self._names = names
         self._consumer = Consumer(
             client(

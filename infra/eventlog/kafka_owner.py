@@ -17,7 +17,7 @@ import structlog
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import client, committed_end, record_at
+from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at
 from infra.eventlog.kafka_lane import Lane, Transaction
 from infra.eventlog.kafka_membership import Membership
 from infra.eventlog.kafka_message import headers_of, record_of
@@ -38,7 +38,9 @@ _log = structlog.stdlib.get_logger(__name__)
 class KafkaOwner:
     """Owns what the group assigns to it. One window is in flight; two lanes take turns, while the broker ends the last window."""
 
-    def __init__(self, bootstrap: str, names: Names, partitions: Sequence[str], node: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, bootstrap: Bootstrap, names: Names, partitions: Sequence[str], node: str, clock: Callable[[], float]
+    ) -> None:
         """``clock`` gives seconds since 1970, to be held against the broker's. Raises LogUnavailable."""
         self._bootstrap = bootstrap
         self._names = names

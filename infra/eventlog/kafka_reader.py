@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, assigned_consumer, client, committed_end
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, assigned_consumer, client, committed_end
 from infra.eventlog.kafka_message import record_of
 from infra.eventlog.log import LogUnavailable, LogUnusable
 from infra.eventlog.record import Record
@@ -23,7 +23,7 @@ _NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_
 class KafkaReader:
     """Committed records of some partitions, each in its order."""
 
-    def __init__(self, bootstrap: str, names: Names, start: Mapping[str, int]) -> None:
+    def __init__(self, bootstrap: Bootstrap, names: Names, start: Mapping[str, int]) -> None:
         places = [names.place(partition, offset) for partition, offset in start.items()]
         self._partitions: dict[tuple[str | None, int | None], str] = {
             (place.topic, place.partition): names.partition(place) for place in places
@@ -56,7 +56,7 @@ class KafkaReader:
 class KafkaKeys:
     """Wrapped data keys, held in memory and read on where one is missing."""
 
-    def __init__(self, bootstrap: str, names: Names) -> None:
+    def __init__(self, bootstrap: Bootstrap, names: Names) -> None:
         self._place = TopicPartition(names.keys, 0, 0)
         self._admin = AdminClient(client(bootstrap))
         self._consumer = assigned_consumer(bootstrap, [self._place])

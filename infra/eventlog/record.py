@@ -55,7 +55,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One stored record. ``attributes`` holds every CloudEvents attribute but ``specversion``; ``offset`` is -1 until it is stored."""
+    """One stored record. ``attributes`` holds every CloudEvents attribute but ``specversion``; ``offset`` is -1 until stored."""
 
     partition: str
     key: str
@@ -79,7 +79,7 @@ class Record:
 
 
 def content_hash(previous_hash: str, attributes: Mapping[str, str], value: bytes) -> str:
-    """SHA-256 over the previous hash, the attributes in their fixed order, each with its length, and the value's bytes, as hex."""
+    """SHA-256, as hex, over the previous hash, the attributes in their fixed order, each with its length, and the value."""
     digest = sha256(previous_hash.encode())
     for name in ATTRIBUTES:
         text = attributes.get(name)

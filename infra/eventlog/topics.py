@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra.eventlog.kafka_client import client, committed_end, record_at
+from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at
 from infra.eventlog.log import LogUnavailable
 from infra.eventlog.record import CATALOG
 
@@ -72,7 +72,11 @@ class Names:
 
 
 def create(
-    bootstrap: str, environment: str, partitions: int = PARTITIONS, replication: int = REPLICATION, min_insync: int = MIN_INSYNC
+    bootstrap: Bootstrap,
+    environment: str,
+    partitions: int = PARTITIONS,
+    replication: int = REPLICATION,
+    min_insync: int = MIN_INSYNC,
 ) -> None:
     """Create what is missing of the three topics and record ``partitions``; what exists stays as it is (``check`` judges it).
 
@@ -93,7 +97,7 @@ def create(
         raise LogUnavailable(f"the topics of {environment} could not be created: {error.args[0]}") from error
 
 
-def recorded_partitions(bootstrap: str, environment: str) -> int | None:
+def recorded_partitions(bootstrap: Bootstrap, environment: str) -> int | None:
     """N as it was recorded at creation, or None. Raises LogUnavailable."""
     message = record_at(bootstrap, TopicPartition(Names(environment).keys, 0, 0))
     if message is None or message.key() != COUNT_KEY:
@@ -110,7 +114,7 @@ def _await_created(topic: str, created: Future[Any]) -> None:
             raise LogUnavailable(f"{topic} could not be created: {error.args[0].str()}") from error
 
 
-def _record_count(bootstrap: str, admin: AdminClient, names: Names, partitions: int) -> None:
+def _record_count(bootstrap: Bootstrap, admin: AdminClient, names: Names, partitions: int) -> None:
     """The first record of the keys topic says N; compaction keeps it, and a later one never counts."""
     place = TopicPartition(names.keys, 0)
     if committed_end(admin, place) > 0:

@@ -14,7 +14,7 @@ from uuid import uuid4
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, client
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client
 from infra.eventlog.log import LogUnavailable, LogUnusable
 from infra.eventlog.topics import COMPACTED, KEPT, MIN_INSYNC, REPLICATION, Names, recorded_partitions
 
@@ -76,7 +76,7 @@ class UnsafeTopics(LogUnusable):
         super().__init__("; ".join(map(str, findings)))
 
 
-def refuse_unsafe(bootstrap: str, environment: str) -> list[Finding]:
+def refuse_unsafe(bootstrap: Bootstrap, environment: str) -> list[Finding]:
     """The warnings. Raises UnsafeTopics for errors, LogUnavailable where the cluster cannot be asked."""
     findings = check(bootstrap, environment, live=environment == LIVE)
     errors = [finding for finding in findings if finding.level == "error"]
@@ -85,13 +85,13 @@ def refuse_unsafe(bootstrap: str, environment: str) -> list[Finding]:
     return findings
 
 
-def check(bootstrap: str, environment: str, live: bool) -> list[Finding]:
+def check(bootstrap: Bootstrap, environment: str, live: bool) -> list[Finding]:
     """All findings, errors first. Raises LogUnavailable."""
     names = Names(environment)
     return sorted(judge(observe(bootstrap, names), names, live), key=lambda finding: finding.level)
 
 
-def observe(bootstrap: str, names: Names) -> Observed:
+def observe(bootstrap: Bootstrap, names: Names) -> Observed:
     """Look the cluster up. Raises LogUnavailable."""
     admin = AdminClient(client(bootstrap))
     try:
@@ -187,7 +187,7 @@ def _settings(admin: AdminClient, kind: Any, name: str) -> Settings:
     return {entry.name: entry.value for entry in entries.values() if entry.value is not None}
 
 
-def _refusal(bootstrap: str, names: Names) -> str:
+def _refusal(bootstrap: Bootstrap, names: Names) -> str:
     """Join a group of its own with the protocol that ownership needs; the broker's refusal, or "" if it let us in."""
     group = f"{names.environment}.ledger.check.{uuid4().hex[:8]}"
     answers: list[str] = []

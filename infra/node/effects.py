@@ -33,7 +33,7 @@ class Effects:
         self._customers: dict[str, set[str]] = {}
 
     def start(self, payment: Payment, at: datetime) -> asyncio.Task[None]:
-        """Send the payment's running attempt, unless that is being done; ``at`` is the outcome's business time on a test clock."""
+        """Send the payment's running attempt, unless that is being done; ``at`` is the outcome's time on a test clock."""
         running = self._running.get(payment.id)
         if running is not None:
             return running

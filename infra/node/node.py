@@ -272,6 +272,8 @@ class Node:
                 self.catalog.apply(event, first + number)
             self._catalog_moved.set()
             return
+        for key, wrapped in decided.data_keys.items():
+            self._vault.remember(key, wrapped)
         for aggregate in decided.touched:
             if isinstance(aggregate, Payment) and aggregate.state == "pending":
                 self._start_effect(served, aggregate)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from infra.importing.amounts import parse_amount
 from infra.importing.importer import run_import
 from infra.importing.report import ImportReport
 from infra.ledger_client import LedgerClient, Reply
@@ -63,3 +67,30 @@ def get(running: Running, key: str, path: str, params: dict[str, str] | None = N
             return dict((await ledger.get(path, params, min_position=at)).body)
 
     return asyncio.run(run())
+
+
+_BILLED = """
+SELECT external_id, coalesce(sum(total), 0)::bigint, count(i.id), coalesce(sum(open), 0)::bigint, max(i.issued_at) < %(at)s,
+    s.period_end = %(at)s, s.state, (SELECT count(*) FROM ledger.entitlements e
+        WHERE (e.tenant, e.customer) = (c.tenant, c.id) AND access AND (access_until IS NULL OR access_until > %(at)s))
+FROM ledger.customers c JOIN ledger.subscriptions s ON (s.tenant, s.customer) = (c.tenant, c.id)
+    LEFT JOIN ledger.invoices i ON (i.tenant, i.customer) = (c.tenant, c.id)
+WHERE c.tenant = %(tenant)s GROUP BY c.tenant, c.id, s.id, external_id, s.period_end, s.state, s.tenant
+"""
+
+
+def assert_each_as_the_file_says(dsn: str, tenant: str, path: Path) -> None:
+    """Every customer of a file in the telecom company's shape: billed tenure times the charge, to the cent, all of it settled, the
+    last period ending where the import does; who left is cancelled and has no entitlement, who stayed has one.
+    """
+    with psycopg.connect(dsn) as connection:
+        found = {row[0]: row[1:] for row in connection.execute(_BILLED.encode(), {"tenant": tenant, "at": T})}
+    with path.open(newline="") as file:
+        subscribers = list(csv.DictReader(file))
+    assert len(found) == len(subscribers)
+    for subscriber in subscribers:
+        tenure, left = int(subscriber["tenure"]), subscriber["Churn"] == "Yes"
+        billed = tenure * parse_amount(subscriber["MonthlyCharges"], "USD").amount
+        times = (True, True) if tenure else (None, None)
+        expected = (billed, tenure, 0, *times, "cancelled" if left else "active", 0 if left else 1)
+        assert found[subscriber["customerID"]] == expected, subscriber

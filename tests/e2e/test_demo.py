@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
 from infra.demo.catalog import TENANT
-from infra.demo.load import DemoReport, load_demo
+from infra.demo.load import DemoReport, Progress, load_demo
 from infra.demo.people import YEAR, Year, people
 from infra.ledger_client import LedgerClient
 from tests.e2e.importing import get
-from tests.e2e.running import Running
+from tests.e2e.running import Running, configured, started
 
 SPRING = Year(YEAR.steps[:16], datetime(2025, 5, 1, tzinfo=UTC))
 CUSTOMERS = 40
 
 
 class Stopped(Exception):
-    """Ctrl-C in the middle of a load."""
+    """Ctrl-C between two steps of a load."""
 
 
 def load(running: Running, stop_at: int = -1) -> DemoReport:
@@ -27,7 +28,11 @@ def load(running: Running, stop_at: int = -1) -> DemoReport:
         if done == stop_at:
             raise Stopped
 
-    return asyncio.run(load_demo(running.url, running.admin_key, running.dsn, progress, customers=CUSTOMERS, year=SPRING))
+    return asyncio.run(load_small(running, progress))
+
+
+async def load_small(running: Running, progress: Progress = lambda *_: None) -> DemoReport:
+    return await load_demo(running.url, running.admin_key, running.dsn, progress, customers=CUSTOMERS, year=SPRING)
 
 
 def test_a_load_that_was_stopped_goes_on_and_a_complete_one_does_nothing(running: Running) -> None:
@@ -48,6 +53,24 @@ def test_a_load_that_was_stopped_goes_on_and_a_complete_one_does_nothing(running
     rows = dict(done.rows())
     assert rows["customers"] == str(numbers.customers)
     assert {"events", "invoices", "seconds"} <= rows.keys()
+
+
+def test_stopped_in_the_middle_of_anything_it_comes_to_the_same(
+    running: Running, postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    undisturbed = load(running)
+    other = configured(tmp_path_factory.mktemp("other"), postgres_dsn)
+    with started(other):
+        limits, cut = count(1), 0
+        while True:
+            try:
+                report = asyncio.run(asyncio.wait_for(load_small(other), next(limits) * 0.06))
+            except TimeoutError:
+                cut += 1
+            else:
+                break
+    assert cut > 1
+    assert report.numbers == undisturbed.numbers
 
 
 def test_its_keys_and_examples_are_ones_to_try(running: Running) -> None:

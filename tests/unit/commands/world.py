@@ -62,6 +62,10 @@ class PlainVault:
     def wrapped_key(self, key: str) -> bytes | None:
         return None if key == "" else b"key"
 
+    def remember(self, key: str, wrapped: bytes) -> None:
+        assert key
+        assert wrapped
+
     def seal(self, wrapped: bytes, stream: str, field: str, clear: Mapping[str, str]) -> str:
         assert all((wrapped, stream, field))
         return "&".join(f"{name}={value}" for name, value in clear.items())

@@ -12,6 +12,7 @@ from infra.http.auth import Authenticator, StoredKey, hash_key
 from infra.http.etags import etag, none_match
 from infra.http.positions import format_positions, missing, parse_positions, parse_wait_s
 from infra.http.problems import Problem
+from tests.read_models.keys import new_key
 
 vectors = st.dictionaries(st.one_of(st.just("catalog"), st.integers(0, 99).map(str)), st.integers(0, 10**17))
 
@@ -87,7 +88,7 @@ def refusal(token: str, tenant: str | None = None, of: StoredKey | None = None) 
 
 
 def test_who_is_refused() -> None:
-    text, other = new_key("sandbox", "acme")("sandbox", "acme")
+    text, other = new_key("sandbox", "acme"), new_key("sandbox", "acme")
     assert refusal(text, of=stored(other)) == (401, "unauthenticated")
     assert refusal(text, of=stored(text, revoked=True)) == (401, "unauthenticated")
     assert refusal(new_key("live", "acme")) == (401, "unauthenticated")

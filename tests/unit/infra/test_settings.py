@@ -62,7 +62,8 @@ def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.
     # when they are loaded
     settings = load_settings()
     # then each has its value and a description
-    assert settings.kafka_security == {"security.protocol": "SASL_SSL", "sasl.password": "hunter2"}
+    security = {"security.protocol": "SASL_SSL", "sasl.password": "hunter2"}
+    assert settings.kafka == {"bootstrap.servers": "kafka:9092", **security}
     assert settings.secret_bytes == SECRET.encode()
     assert settings.master_key_bytes == bytes(range(32))
     assert settings.admin_key_text == ADMIN_KEY
