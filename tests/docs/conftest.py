@@ -17,7 +17,7 @@ from infra.demo.load import load_demo
 from infra.eventlog import topics
 from infra.settings import variable
 from tests.docs.pages import ROOT
-from tests.e2e.running import settings_for, started
+from tests.e2e.running import configured, started
 
 CUSTOMERS = 30
 SECRETS = {
@@ -51,9 +51,10 @@ def _ledger(folder: Path, postgres_server: str, database: str, given: Mapping[st
     with psycopg.connect(postgres_server, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {database}")
     dsn = make_conninfo(postgres_server, dbname=database)
-    with settings_for(folder / ".subledger", dsn, given) as running, started(running):
+    running = configured(folder / ".subledger", dsn, **given)
+    with started(running):
         report = asyncio.run(load_demo(running.url, running.admin_key, running.dsn, _untold, customers=CUSTOMERS))
-        own = {name: os.environ[name] for name in os.environ if name.startswith("SUBLEDGER_")}
+        own = dict(running.environment)
         del own[variable("postgres_dsn")]  # a reader of the pages lets the embedded one be
         yield own | {
             "PATH": f"{_command(folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}",

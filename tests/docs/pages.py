@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ def blocks(page: Path) -> Iterator[Block]:
     """The page's blocks, in their order."""
     text = page.read_text("utf-8")
     found = list(_FENCE.finditer(text))
-    for fence, following in zip(found, [*found[1:], None], strict=True):
+    for fence, following in zip_longest(found, found[1:]):
         adjacent = following is not None and following[1] in PRINTED and not text[fence.end() : following.start()].strip()
         printed, exact = (following[2], following[1] == EXACT) if following is not None and adjacent else (None, False)
         yield Block(fence[1].strip(), fence[2], text.count("\n", 0, fence.start()) + 1, printed, exact)

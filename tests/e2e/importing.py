@@ -71,8 +71,10 @@ def get(running: Running, key: str, path: str, params: dict[str, str] | None = N
 
 _BILLED = """
 SELECT external_id, coalesce(sum(total), 0)::bigint, count(i.id), coalesce(sum(open), 0)::bigint, max(i.issued_at) < %(at)s,
-    s.period_end = %(at)s, s.state, (SELECT count(*) FROM ledger.entitlements e
-        WHERE (e.tenant, e.customer) = (c.tenant, c.id) AND access AND (access_until IS NULL OR access_until > %(at)s))
+    s.period_end = %(at)s, s.state, (
+        SELECT count(*) FROM ledger.granted_entitlements g JOIN ledger.subscription_access a USING (tenant, subscription)
+        WHERE (g.tenant, g.customer) = (c.tenant, c.id) AND access AND (access_until IS NULL OR access_until > %(at)s)
+    )
 FROM ledger.customers c JOIN ledger.subscriptions s ON (s.tenant, s.customer) = (c.tenant, c.id)
     LEFT JOIN ledger.invoices i ON (i.tenant, i.customer) = (c.tenant, c.id)
 WHERE c.tenant = %(tenant)s GROUP BY c.tenant, c.id, s.id, external_id, s.period_end, s.state, s.tenant
@@ -80,7 +82,7 @@ WHERE c.tenant = %(tenant)s GROUP BY c.tenant, c.id, s.id, external_id, s.period
 
 
 def assert_each_as_the_file_says(dsn: str, tenant: str, path: Path) -> None:
-    """Every customer of a file in the telecom company's shape: billed tenure times the charge, to the cent, all of it settled, the
+    """Every customer of a file in the telecom company's shape: billed tenure times the charge, to the cent, and all settled, the
     last period ending where the import does; who left is cancelled and has no entitlement, who stayed has one.
     """
     with psycopg.connect(dsn) as connection:
