@@ -22,7 +22,6 @@ ENV PATH=/opt/subledger/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     SUBLEDGER_HOST=0.0.0.0 \
     SUBLEDGER_PORT=8000 \
-    SUBLEDGER_QUERY_PORT=8000 \
     SUBLEDGER_STATE=/var/lib/subledger
 USER 10001
 VOLUME /var/lib/subledger

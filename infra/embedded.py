@@ -28,7 +28,7 @@ def run_everything(settings: Settings) -> None:
     _check_port(settings)
     if settings.is_sandbox and not settings.is_embedded:
         topics.create(settings.kafka, settings.environment, settings.partitions, settings.replication_factor, settings.min_insync)
-    with _interrupt_on_sigterm(), console.status("starting Postgres") as status, open_postgres(settings) as admin:
+    with _interruptible(), console.status("starting Postgres") as status, open_postgres(settings) as admin:
         supervisor = Supervisor(settings, admin)
         try:
             supervisor.start()
@@ -69,13 +69,14 @@ def _check_port(settings: Settings) -> None:
 
 
 @contextmanager
-def _interrupt_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does; and SIGINT does even where a shell had it ignored, as for jobs in its background."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def ready(settings: Settings) -> bool:

@@ -80,7 +80,7 @@ class Settings(BaseSettings):
 
     environment: str = Field(
         "sandbox",
-        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
         description="The deployment's environment: prefix of topics, part of API keys. Everything but `live` is a sandbox.",
     )
     kafka_bootstrap: str | None = Field(
@@ -118,8 +118,9 @@ class Settings(BaseSettings):
         None, min_length=32, description="The bootstrap admin's API key: makes tenants and their first keys."
     )
     host: str = Field("127.0.0.1", description="Address that the APIs listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port of the one origin, or of the command API where it runs alone.")
-    query_port: int = Field(8001, ge=0, le=65535, description="Port of the query API.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="Port of the one origin, or of what a process of its own serves (an API, its health)."
+    )
     node: str = Field(
         default_factory=socket.gethostname,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",

@@ -11,9 +11,11 @@ Kafka tests are skipped and the run ends with the reason; with CI=true they fail
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -84,9 +86,11 @@ def kafka_environment(kafka_bootstrap: str) -> str:  # noqa: ARG001  the prefix 
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Superuser's connection string of the session's server; its roles are shared by all databases."""
-    with embedded_postgres(tmp_path_factory.mktemp("postgres")) as dsn:
+    # Not in pytest's own folder: each run that starts takes other users' access to that away, and where root runs the tests
+    # the server of every other run is another user.
+    with tempfile.TemporaryDirectory(prefix="subledger-tests-") as folder, embedded_postgres(Path(folder)) as dsn:
         yield dsn
 
 

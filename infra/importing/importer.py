@@ -26,8 +26,8 @@ Item = TypeVar("Item")
 Progress = Callable[[int, int], None]
 """Told (done, of how many) steps: one for each distinct price and each row."""
 
-# Not the row's fault: the next one would meet it too.
 _STOPS = (ImportFailed, LedgerUnreachable, Refused)
+# Not the row's fault: the next one would meet it too.
 _STOPPING_STATUS = frozenset({401, 403})
 _STOPPING_CODES = frozenset({"backdating-not-permitted", "date-in-future"})
 
@@ -38,7 +38,8 @@ async def run_import(
     """Import a file. ``bill_history``: each subscription starts in the past and is billed and settled up to ``as_of``; else it
     starts at ``as_of``, and who has cancelled gets none.
 
-    Refused rows are written beside the file. The client's key needs the permissions write and backdate. Raises ImportFailed.
+    Refused rows are written beside the file. The client's key needs the permissions write and backdate, and read where there is a
+    test clock. Raises ImportFailed.
     """
     if as_of.tzinfo is None:
         raise ImportFailed(f"{as_of.isoformat()} needs a time zone: 2026-01-01T00:00Z")
@@ -94,18 +95,18 @@ class _Import:
         self.replayed = 0
         self._client = client
         self._mapping = mapping
-        self._as_of = as_of.isoformat()
-        self._instant = as_of
+        self._as_of = as_of
         self._bill_history = bill_history
         self._progress = progress
+        self._done = self._total = 0
         self._catalog = Catalog(client, mapping)
 
     async def run(self, rows: Sequence[Row]) -> None:
         """Raises one of _STOPS where all rows would meet the same."""
         prices = distinct(row.price for row in rows)
-        self._total, self._done = len(prices) + len(rows), 0
+        self._total = len(prices) + len(rows)
         self._progress(0, self._total)
-        await self._catalog.ensure_items(self._instant)
+        await self._catalog.ensure_items(self._as_of)
         await self._each(prices, self._catalog.ensure_price)
         await self._each(rows, self._row)
 
@@ -164,10 +165,10 @@ class _Import:
             "price": self._mapping.price_id(row.price.amount, row.price.currency),
             "bundle": self._mapping.bundle.id,
             "currency": row.price.currency,
-            "start_at": row.start_at.isoformat() if self._bill_history else self._as_of,
+            "start_at": row.start_at.isoformat() if self._bill_history else self._as_of.isoformat(),
         }
         if self._bill_history:
-            body["history_until"] = self._as_of
+            body["history_until"] = self._as_of.isoformat()
         reply = await self._post(row, "subscription", "/v1/subscriptions", body)
         return dict(reply.body)
 

@@ -13,9 +13,11 @@ import structlog
 
 from commands.command import Command
 from commands.payment.settle import outcome_command
-from commands.ports import Answer, Unavailable, Unknown
+from commands.ports import Answer, ChargeOutcome, Unavailable, Unknown
+from domain.customer.events import PaymentMethod
 from domain.errors import Refusal
 from domain.payment.aggregate import Payment
+from domain.payment.events import PaymentAttemptStarted
 from infra.psp.registry import Gateways
 
 _log = structlog.get_logger(__name__)
@@ -58,13 +60,7 @@ class Effects:
         attempt = payment.attempt
         assert attempt is not None
         assert attempt.method is not None
-        outcome = (
-            Unknown()
-            if at >= attempt.key_expires_at
-            else await self._gateways[attempt.method.provider].charge(
-                key=attempt.key, token=attempt.method.token, account=payment.customer, amount=attempt.amount
-            )
-        )
+        outcome = Unknown() if at >= attempt.key_expires_at else await self._charge(payment, attempt, attempt.method)
         command = outcome_command(payment, outcome, at)
         while True:
             try:
@@ -77,6 +73,15 @@ class Effects:
                 if unavailable.code in ("partition_not_served", "shutting_down"):
                     return  # whoever owns the partition next sends the attempt again
                 await asyncio.sleep(RETRY_S)
+
+    async def _charge(self, payment: Payment, attempt: PaymentAttemptStarted, method: PaymentMethod) -> ChargeOutcome:
+        try:
+            return await self._gateways[method.provider].charge(
+                key=attempt.key, token=method.token, account=payment.customer, amount=attempt.amount
+            )
+        except Exception:  # whatever went wrong, the money may have moved: only the provider's final state tells
+            _log.exception("provider call failed", payment=payment.id, attempt=payment.attempts)
+            return Unknown()
 
     def running(self, payment: str) -> asyncio.Task[None] | None:
         """The call that runs for a payment, if one does."""

@@ -18,6 +18,7 @@ from infra.eventlog import topics
 from infra.settings import variable
 from tests.docs.pages import ROOT
 from tests.e2e.running import configured, started
+from tests.integration.kafka.support import delete_topics
 
 CUSTOMERS = 30
 SECRETS = {
@@ -44,6 +45,7 @@ def on_kafka(postgres_server: str, kafka_bootstrap: str, tmp_path_factory: pytes
     given = {"kafka_bootstrap": kafka_bootstrap, "environment": environment, **SECRETS}
     with _ledger(tmp_path_factory.mktemp("docs"), postgres_server, "docs_kafka", given) as shell:
         yield shell | {"BROKER": kafka_bootstrap, "TOPICS": environment}
+    delete_topics(kafka_bootstrap, environment)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The pages' code blocks: which run, in what order, and whether they print what the page says they print.
 
-A fence's info string says what a block is: ``sh run`` and ``python run`` are run, those of a page in one go and in their order;
-a ``text`` block right after one is what it prints, ``text exact`` to the letter. ``console`` shows what no test can run (a container engine, a service manager),
-``json``, ``text`` and ``mermaid`` show something. Any other info string is refused.
+A fence's info string says what a block is. ``sh run``, ``python run`` and ``js run`` are run, those of a page in one go and in
+their order; one that begins with a comment of a file's name is that file. A ``text`` block right after one is what it prints,
+``text exact`` to the letter. ``console`` shows what no test can run (a container engine, a service manager); ``json``,
+``toml`` and ``mermaid`` show something. Any other info string is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ RUN = ("sh run", "python run", "js run")
 EXACT = "text exact"
 PRINTED = ("text", EXACT)
 SHOWN = ("console", *PRINTED, "json", "mermaid", "toml")
-LIMIT_S = 120
+LIMIT_S = 300
 
 _FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"(?:#|//) ([a-z_]+\.[a-z]+)\n")

@@ -50,7 +50,6 @@ def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.
         "postgres_dsn": "host=db",
         "host": "0.0.0.0",
         "port": "9000",
-        "query_port": "9001",
         "node": "node-a",
         "max_waiting": "10",
         "log_level": "debug",
