@@ -46,8 +46,13 @@ def create_query_app(
             await read.close()
 
     app = FastAPI(
-        title="Subledger queries",
+        title="Subledger query API",
         description="What the ledger's read models know, and at which position.",
+        version="1",
+        # Under /v1, so that they are found where both APIs are one origin.
+        docs_url="/v1/docs",
+        openapi_url="/v1/openapi.json",
+        redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
     )

@@ -90,3 +90,10 @@ async def get_price(id: str, ask: Ask, _: Nothing) -> Response:
 async def list_api_keys(ask: Ask, parameters: Listed) -> Response:
     """API keys, newest first; never their text."""
     return await ask.page(resources.ApiKey, partial(page, listing=api_keys.API_KEYS, asked=parameters.asked()))
+
+
+@router.get("/api-keys/{id}", response_model=resources.ApiKey, responses=ONE, tags=["keys"])
+async def get_api_key(id: str, ask: Ask, _: Nothing) -> Response:
+    """One key's record, revoked or not; never its text."""
+    query = partial(find, listing=api_keys.API_KEYS, id=item_id(id, "api_key"))
+    return await ask.one(resources.ApiKey, query, "api_key", id, partition=_CATALOG)

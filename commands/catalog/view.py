@@ -20,10 +20,6 @@ class CatalogView:
 
     def __init__(self, providers: frozenset[str]) -> None:
         self.providers = providers
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin anew, before it is read again from the start."""
         self.sequence = 0
         self._items: dict[str, Aggregate] = {}
         self._keys: dict[tuple[str, str], ApiKey] = {}

@@ -57,7 +57,7 @@ class Invoice(Aggregate):
             subscription=subscription,
             storefront=storefront,
             ordinal=ordinal,
-            number=f"{customer[4:12].upper()}-{ordinal:04d}",
+            number=f"{customer[4:16].upper()}-{ordinal:04d}",
             currency=currency,
             lines=lines,
             total=total,

@@ -65,6 +65,11 @@ class WindowThread:
         self._retry_at = 0.0
         self._thread = Thread(target=self._run, name="window", daemon=True)
 
+    @property
+    def assigned(self) -> frozenset[str]:
+        """The partitions that are ours to serve. Callable from any thread."""
+        return frozenset(self._assigned)
+
     def start(self) -> None:
         self._thread.start()
 
@@ -125,7 +130,10 @@ class WindowThread:
         self._assigned = (self._assigned - change.lost) | change.gained
         self._broken -= change.lost
         # A partition announced again is to be claimed again.
-        self._stop(change.lost | change.gained, "no longer owned by this node")
+        self._stop(change.gained, "to be claimed again")
+        self._withdraw(change.lost)
+        if change.lost:  # told even of those that wait for a takeover: what is held for them waits no longer
+            self._listener.stopped(change.lost, "no longer owned by this node")
         for takeover in self._takeovers:
             for partition in change.lost:
                 takeover.drop(partition)

@@ -1,4 +1,4 @@
-"""From the window thread onto the loop."""
+"""From the window thread, and the catalog's follower, onto the loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from domain.event import Event
 from infra.eventlog.index import Index
 from infra.eventlog.listener import Committed
 from infra.eventlog.reader import ReaderState
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LoopListener:
-    """The window thread's Listener: every report becomes a call of the node on its loop, in the same order."""
+    """The window thread's Listener, and the follower's: every report becomes a call of the node on its loop, in order."""
 
     loop: asyncio.AbstractEventLoop
 
@@ -46,6 +47,14 @@ class LoopListener:
 
     def broken(self, partition: str, error: Exception) -> None:
         self._hop(self._node.on_broken, partition, error)
+
+    def catalog(self, events: Sequence[tuple[Event, int]]) -> None:
+        """From the catalog's follower."""
+        self._hop(self._node.on_catalog, events)
+
+    def catalog_read(self) -> None:
+        """From the catalog's follower."""
+        self._hop(self._node.on_catalog_read)
 
     def died(self, error: BaseException) -> None:
         self._hop(self._node.on_died, error)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import structlog
@@ -15,7 +16,9 @@ from commands.ports import Answer, Unavailable, Vault
 from commands.shard import Decided, Shard
 from domain import ids
 from domain.catalog.aggregates import Clock
-from domain.errors import NotFound, RuleViolated
+from domain.catalog.events import ClockAdvanced
+from domain.errors import NotFound, Refusal, RuleViolated
+from domain.event import Event
 from domain.payment.aggregate import Payment
 from domain.registry import decode
 from infra.eventlog.index import Index
@@ -27,6 +30,7 @@ from infra.eventlog.record import CATALOG
 from infra.eventlog.window import WindowThread
 from infra.node.clocks import Clocks
 from infra.node.effects import Effects
+from infra.node.follower import CatalogFollower
 from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
 from infra.node.streams import IndexStreams, derive
@@ -35,6 +39,7 @@ from infra.psp.registry import Gateways
 _log = structlog.get_logger(__name__)
 
 ANSWER_LIMIT_S = 15.0
+CATALOG_LIMIT_S = 2.0
 DRAIN_LIMIT_S = 4.0
 
 
@@ -63,12 +68,16 @@ class Node:
         self._held: dict[str, list[Ticket]] = {}
         self._broken: dict[str, str] = {}
         self._closing = False
+        self._failing = ""
+        self._begun: set[str] = set()
+        self._catalog_read = False
         self._catalog_moved = asyncio.Event()
         self._resumes: set[asyncio.Task[None]] = set()
         self._effects = Effects(gateways, self._submit_own)
         self._clocks = Clocks(self._served_ledger, self._effects)
         self._listener = LoopListener(self)
         self._window = WindowThread(log, lambda name: open_index(log, index_folder, name), derive, self._listener, clock)
+        self._follower = CatalogFollower(log, self._listener.catalog, self._listener.catalog_read, self._listener.died)
 
     async def start(self) -> None:
         """Begin to own, and to fire timers."""
@@ -76,6 +85,7 @@ class Node:
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._ticking = self._loop.create_task(self._clocks.run())
         self._ticking.add_done_callback(self._ticker_ended)
+        self._follower.start()
         self._window.start()
 
     async def close(self) -> None:
@@ -88,6 +98,7 @@ class Node:
         end = self._loop.time() + DRAIN_LIMIT_S
         while any(served.unsettled for served in self._partitions.values()) and self._loop.time() < end:
             await asyncio.sleep(0.01)
+        await asyncio.to_thread(self._follower.close)
         await asyncio.to_thread(self._window.close)
         await asyncio.sleep(0)  # lets the callbacks that the window thread left run
 
@@ -100,13 +111,30 @@ class Node:
     async def submit(self, command: Command) -> Answer:
         if self._closing:
             raise Unavailable("shutting_down", "This node is shutting down.")
+        seen = self.catalog.sequence
+        try:
+            return await self._answer(self._accept(command))
+        except Refusal:
+            # Perhaps for want of something that the catalog has by now, where another node owns it: then decide once more.
+            if not await self._catalog_moved_on(seen):
+                raise
+            return await self._answer(self._accept(command))
+
+    def _accept(self, command: Command) -> Ticket:
         served = self._home_of(command)
-        if len(served.unsettled) >= self._waiting_max:
+        if sum(len(each.unsettled) for each in self._partitions.values()) >= self._waiting_max:
             raise Unavailable("overloaded", "Too many commands are waiting.")
         if command.customer:
             served.fire_due(command.key)
-        ticket = served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S)
-        return await self._answer(ticket)
+        return served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S)
+
+    async def _catalog_moved_on(self, seen: int) -> bool:
+        if CATALOG in self._partitions:
+            return False
+        if not await asyncio.to_thread(self._follower.read_to_end, CATALOG_LIMIT_S):
+            raise Unavailable("catalog_behind", "The catalog could not be read to its end in time.")
+        await asyncio.sleep(0)  # what was read has hopped onto the loop before
+        return self.catalog.sequence > seen
 
     async def _answer(self, ticket: Ticket) -> Answer:
         try:
@@ -121,9 +149,14 @@ class Node:
     def _home_of(self, command: Command) -> Served:
         if not command.customer:
             return self._served(CATALOG)
-        if CATALOG not in self._partitions:
-            raise Unavailable("catalog_behind", "The catalog has not been read yet.")
-        return self._served(ids.partition_of(command.customer, len(self._ledger)))
+        served = self._served(ids.partition_of(command.customer, len(self._ledger)))
+        if not self._may_decide(served):
+            raise Unavailable("catalog_behind", "The catalog has not been read far enough yet.")
+        return served
+
+    def _may_decide(self, served: Served) -> bool:
+        """The catalog position that a partition's events carry never falls: its owner has read that far first."""
+        return self._catalog_read and self.catalog.sequence >= served.catalog_sequence
 
     def _served(self, name: str) -> Served:
         served = self._partitions.get(name)
@@ -170,17 +203,22 @@ class Node:
         return True
 
     def unready(self) -> list[str]:
-        missing = [name for name in self._log.partitions if name not in self._partitions and name not in self._broken]
+        assigned = self._window.assigned
+        missing = sorted(assigned - self._partitions.keys() - self._broken.keys())
         reasons = [f"partition {name} cannot be served: {reason}" for name, reason in self._broken.items()]
-        reasons += [f"partition {name} is not served" for name in missing]
+        reasons += [f"partition {name} is not served yet" for name in missing]
+        if not assigned:
+            reasons.append("no partition is assigned to this node")
+        if not self._catalog_read:
+            reasons.append("the catalog has not been read yet")
+        if self._failing:
+            reasons.append(f"the log takes no write: {self._failing}")
         if self._closing:
             reasons.append("shutting down")
         return reasons
 
     def _served_ledger(self) -> list[Served]:
-        if CATALOG not in self._partitions:
-            return []
-        return [served for name, served in self._partitions.items() if name != CATALOG]
+        return [served for name, served in self._partitions.items() if name != CATALOG and self._may_decide(served)]
 
     # What the window thread reports, on the loop
 
@@ -191,6 +229,7 @@ class Node:
             index.queries,
             epoch=epoch,
             sequence=state.sequence,
+            catalog_sequence=state.catalog_sequence,
             last_time=datetime.fromisoformat(state.time) if state.time else None,
             now=self._clock,
             submit=self._window.submit,
@@ -198,26 +237,44 @@ class Node:
         self._partitions[name] = served
         self._broken.pop(name, None)
         if name == CATALOG:
-            self._read_catalog(served)
+            rows = served.queries.notifications(self.catalog.sequence, inclusive=False)
+            self._learn([(decode(row.stream, row.version, row.type, row.value), row.sequence) for row in rows])
+            self._catalog_read = True
+            self._follower.owned.set()
         for ticket in self._held.pop(name, []):
             served.admit(ticket)
-        self._resume()
+        self._begin()
 
-    def _read_catalog(self, served: Served) -> None:
-        self.catalog.clear()
-        for row in served.queries.notifications():
-            self.catalog.apply(decode(row.stream, row.version, row.type, row.value), row.sequence)
+    def on_catalog(self, events: Sequence[tuple[Event, int]]) -> None:
+        """What the follower read; as the catalog's owner we may know it already."""
+        self._learn(events)
+        self._begin()
+        if any(isinstance(event, ClockAdvanced) for event, _ in events) and CATALOG not in self._partitions:
+            self._resume()
+
+    def on_catalog_read(self) -> None:
+        self._catalog_read = True
+        self._begin()
+
+    def _learn(self, events: Iterable[tuple[Event, int]]) -> None:
+        for event, sequence in events:
+            if sequence > self.catalog.sequence:
+                self.catalog.apply(event, sequence)
         self._catalog_moved.set()
 
-    def _resume(self) -> None:
-        """Once everything is served: send open attempts again, and go on with test clocks that were advancing."""
-        if set(self._partitions) != set(self._log.partitions):
-            return
-        for served in self._served_ledger():
+    def _begin(self) -> None:
+        """Where a partition may decide from now on: send its open attempts again, go on with test clocks that were advancing."""
+        beginning = [served for served in self._served_ledger() if served.name not in self._begun]
+        for served in beginning:
+            self._begun.add(served.name)
             for row in served.queries.open_effects():
                 payment = served.shard.current(row.key, row.stream)
                 if isinstance(payment, Payment) and payment.attempt is not None and payment.state == "pending":
                     self._start_effect(served, payment)
+        if beginning:
+            self._resume()
+
+    def _resume(self) -> None:
         task = self._loop.create_task(self._resume_clocks())
         self._resumes.add(task)
         task.add_done_callback(self._resumes.discard)
@@ -243,10 +300,12 @@ class Node:
     def on_stopped(self, partitions: frozenset[str], reason: str) -> None:
         for name in partitions:
             served = self._partitions.pop(name, None)
+            waiting = self._held.pop(name, [])
             if served is not None:
-                for ticket in served.unsettled:
-                    fail(ticket, Unavailable("partition_not_served", f"Partition {name}: {reason}"))
-                served.queries.close()
+                waiting += served.unsettled
+                self._forget(served)
+            for ticket in waiting:
+                fail(ticket, Unavailable("partition_not_served", f"Partition {name}: {reason}"))
 
     def on_unknown(self, partitions: frozenset[str], reason: str) -> None:
         for name in partitions:
@@ -254,9 +313,17 @@ class Node:
             if served is not None:
                 _log.error("outcome unknown", partition=name, reason=reason, waiting=len(served.unsettled))
                 self._held[name] = list(served.unsettled)
-                served.queries.close()
+                self._forget(served)
+
+    def _forget(self, served: Served) -> None:
+        """It is served no more."""
+        self._begun.discard(served.name)
+        if served.name == CATALOG:
+            self._follower.owned.clear()
+        served.queries.close()
 
     def on_settled(self, results: Sequence[tuple[object, Committed]]) -> None:
+        self._failing = ""
         for token, committed in results:
             assert isinstance(token, Ticket)
             served = self._partitions[committed.partition]
@@ -267,10 +334,8 @@ class Node:
     def _follow(self, served: Served, decided: Decided, committed: Committed) -> None:
         """What a commit sets going: the catalog's view, and calls to providers."""
         if served.name == CATALOG:
-            first = committed.sequence - len(decided.events) + 1
-            for number, event in enumerate(decided.events):
-                self.catalog.apply(event, first + number)
-            self._catalog_moved.set()
+            self._learn(zip(decided.events, count(committed.sequence - len(decided.events) + 1), strict=False))
+            self._begin()
             return
         for key, wrapped in decided.data_keys.items():
             self._vault.remember(key, wrapped)
@@ -279,6 +344,7 @@ class Node:
                 self._start_effect(served, aggregate)
 
     def on_failed(self, epochs: Mapping[str, int], reason: str) -> None:
+        self._failing = reason
         for name, epoch in epochs.items():
             if name in self._partitions:
                 self._partitions[name].decide_again(epoch, self._loop.time(), reason)

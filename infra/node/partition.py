@@ -52,6 +52,7 @@ class Served:
         *,
         epoch: int,
         sequence: int,
+        catalog_sequence: int,
         last_time: datetime | None,
         now: Callable[[], datetime],
         submit: Callable[[list[Entry]], None],
@@ -62,6 +63,7 @@ class Served:
         self.streams = IndexStreams(queries)
         self.epoch = epoch
         self.sequence = sequence
+        self.catalog_sequence = catalog_sequence
         self.unsettled: dict[Ticket, None] = {}
         self._last_time = last_time
         self._wall = now
