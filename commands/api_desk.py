@@ -125,6 +125,8 @@ class Desk:
         self, call: Call[B], handler: Callable[[Unit], Aggregate], *, customer: str = "", stream: str = "", tenant: str = ""
     ) -> Answer:
         """Have it done. ``stream`` is the one that If-Match is about; raises a Refusal or Unavailable."""
+        if call.version is not None and not stream:
+            raise Problem(400, "if-match-without-resource", "If-Match does not fit", "What is created here has no version yet.")
         tenant = tenant or call.tenant
         id = f"client:{keyed_hash(self.settings.secret, 'command', tenant, call.key)}"
         structlog.contextvars.bind_contextvars(command_id=id)

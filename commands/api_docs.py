@@ -91,7 +91,10 @@ _KEY = "A new one for each new command, the same one to try again: up to 255 vis
 _TENANT = header("x-tn", "The tenant: required with the admin key, else it must agree with the key.")
 _COMMON = (
     _TENANT,
-    header("Ledger-Reason", "Why it is done, up to 500 characters; required with the admin key."),
+    header(
+        "Ledger-Reason",
+        "Why it is done, up to 500 characters; required with the admin key. It is kept in the clear for good: no personal data.",
+    ),
     header("Ledger-Min-Position", "Wait until the catalog is read this far: `catalog@9`."),
     header("Prefer", "`wait=5`: wait up to so many seconds (2 by default, 10 at most)."),
 )

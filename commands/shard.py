@@ -20,8 +20,11 @@ from domain.errors import NotFound, Refusal, RuleViolated
 from domain.event import Aggregate, Event
 from domain.invoice.aggregate import Invoice
 from domain.payment.aggregate import Payment
+from domain.registry import encode
 
 ACCOUNTS_MAX = 20_000
+# Well below what a log takes in one record (a megabyte), whatever its headers hold.
+EVENT_BYTES_MAX = 500_000
 
 
 class KeyReused(RuleViolated):
@@ -48,10 +51,13 @@ class ClockAdvancing(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A command that gave events: ``target`` is the aggregate to answer with, ``touched`` all that changed."""
+    """A command that gave events, with their stored JSON in ``values``: ``target`` is the aggregate to answer with, ``touched``
+    all that changed.
+    """
 
     command: Command
     events: tuple[Event, ...]
+    values: tuple[bytes, ...]
     target: Aggregate
     touched: tuple[Aggregate, ...]
     storefront: str
@@ -111,6 +117,7 @@ class Shard:
         decided = Decided(
             command=command,
             events=unit.events,
+            values=tuple(encode(event) for event in unit.events),
             target=target,
             touched=tuple(aggregate for stream, aggregate in unit.touched.items() if stream in changed),
             storefront=unit.storefront,
@@ -119,6 +126,8 @@ class Shard:
         )
         assert decided.events, "a command that changes nothing is refused"
         assert decided.events[0].originator_id == target.id, "the first event is the answer's"
+        if max(map(len, decided.values)) > EVENT_BYTES_MAX:
+            raise RuleViolated("too_large", "What would be written is too large for one event.")
         self._keep(decided, account)
         return decided
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """``timers``: (kind, due), pending. ``effect``: an open effect as JSON. ``parent``: the stream this one belongs to. ``open``:
+    """``timers``: (kind, due), pending. ``effect``: an open effect's name. ``parent``: the stream this one belongs to. ``open``:
     still to be settled. ``clock``: the test clock, on a customer's own stream.
     """
 

@@ -16,7 +16,7 @@ from infra.eventlog.index_queries import IndexQueries, microseconds
 from infra.eventlog.reader import Command, Quarantine, ReaderState
 
 BUSY_TIMEOUT_S = 10
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -33,14 +33,13 @@ CREATE UNIQUE INDEX events_by_stream ON events (stream, version);
 CREATE TABLE commands (
     scope TEXT NOT NULL, id TEXT NOT NULL,
     fingerprint TEXT NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL,
-    sequence INTEGER NOT NULL, hash TEXT NOT NULL, types TEXT NOT NULL,
+    sequence INTEGER NOT NULL, hash TEXT NOT NULL,
     PRIMARY KEY (scope, id)
 ) WITHOUT ROWID;
 CREATE TABLE streams (
     stream TEXT PRIMARY KEY, key TEXT NOT NULL, parent TEXT NOT NULL, open INTEGER NOT NULL, effect TEXT
 ) WITHOUT ROWID;
 CREATE INDEX streams_by_key ON streams (key);
-CREATE INDEX streams_by_parent ON streams (parent) WHERE parent <> '';
 CREATE INDEX streams_by_effect ON streams (stream) WHERE effect IS NOT NULL;
 CREATE TABLE customers (key TEXT PRIMARY KEY, clock TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE timers (
@@ -170,7 +169,7 @@ class Index:
                 events.append((int(a["sequence"]), stream, version, a["type"], event.value, a["time"], event.key))
             ids.append(_command_row(command))
         self._writing.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", events)
-        self._writing.executemany("INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?, ?)", ids)
+        self._writing.executemany("INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?)", ids)
 
     def _derive(self, rows: Sequence[tuple[str, str, Derived]]) -> None:
         """Replace the derived rows of streams, given as (stream, key, row)."""
@@ -207,7 +206,6 @@ def _command_row(command: Command) -> tuple[str | int, ...]:
     first, last = command.records[0], command.records[-1]
     stream = first.attributes["subject"]
     version = max(int(event.attributes["streamversion"]) for event in command.records if event.attributes["subject"] == stream)
-    types = ",".join(event.attributes["type"] for event in command.records)
     attributes = first.attributes
     fingerprint = attributes.get("fingerprint", "")
-    return (first.key, attributes["commandid"], fingerprint, stream, version, int(last.attributes["sequence"]), last.hash, types)
+    return (first.key, attributes["commandid"], fingerprint, stream, version, int(last.attributes["sequence"]), last.hash)

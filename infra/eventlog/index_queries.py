@@ -26,7 +26,6 @@ class StoredCommand:
     version: int
     sequence: int
     hash: str
-    types: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class StreamRow:
-    """A stream with what was derived from it; ``effect`` is JSON or None."""
+    """A stream with what was derived from it; ``effect`` names an open effect, or is None."""
 
     stream: str
     key: str
@@ -118,13 +117,13 @@ class IndexQueries:
 
     def command(self, scope: str, command_id: str) -> StoredCommand | None:
         row = self._connection.execute(
-            "SELECT fingerprint, stream, version, sequence, hash, types FROM commands WHERE scope = ? AND id = ?",
+            "SELECT fingerprint, stream, version, sequence, hash FROM commands WHERE scope = ? AND id = ?",
             (scope, command_id),
         ).fetchone()
         if row is None:
             return None
-        fingerprint, stream, version, sequence, hash_, types = row
-        return StoredCommand(fingerprint, stream, version, sequence, hash_, tuple(types.split(",")))
+        fingerprint, stream, version, sequence, hash_ = row
+        return StoredCommand(fingerprint, stream, version, sequence, hash_)
 
     def due_timers(self, clock: str, before: datetime, *, inclusive: bool, limit: int) -> list[Timer]:
         """Timers on test clock ``clock`` (empty: on none) due before ``before``, or at it if ``inclusive``; earliest first."""
@@ -142,11 +141,6 @@ class IndexQueries:
         rows = self._connection.execute(statement, params)
         return [Timer(stream, kind, EPOCH + timedelta(microseconds=due), key, clock) for stream, kind, due, key, clock in rows]
 
-    def next_due(self, clock: str) -> datetime | None:
-        """When the first timer on ``clock`` (empty: on no clock) is due."""
-        row = self._connection.execute("SELECT min(due_us) FROM timers WHERE clock = ?", (clock,)).fetchone()
-        return None if row[0] is None else EPOCH + timedelta(microseconds=row[0])
-
     def open_effects(self) -> list[StreamRow]:
         """Streams with an open effect."""
         return self._streams("effect IS NOT NULL")
@@ -154,10 +148,6 @@ class IndexQueries:
     def streams_of(self, key: str) -> list[StreamRow]:
         """All streams of a customer."""
         return self._streams("key = ?", key)
-
-    def children(self, parent: str) -> list[StreamRow]:
-        """Streams that name ``parent`` as theirs."""
-        return self._streams("parent = ?", parent)
 
     def _streams(self, condition: str, *params: str) -> list[StreamRow]:
         statement = f"SELECT stream, key, parent, open, effect FROM streams WHERE {condition} ORDER BY stream"

@@ -41,13 +41,6 @@ def data_schema(event_type: str) -> str:
     return f"urn:subledger:event:{event_type}"
 
 
-def largest_record_bytes(append: Append) -> int:
-    """An upper bound of the bytes of the append's largest record; refuse above MAX_RECORD_BYTES before it is submitted."""
-    texts = (append.key, append.key, append.tenant, append.command_id, append.fingerprint, append.storefront, append.actor)
-    shared = ATTRIBUTES_BYTES + sum(len(text.encode()) for text in (*texts, append.reason, append.traceparent))
-    return shared + max(len(event.value) + 2 * len(event.stream.encode()) + 2 * len(event.type) for event in append.events)
-
-
 def number(appends: Sequence[Append], state: ReaderState, now: datetime, environment: str) -> tuple[list[Numbered], ReaderState]:
     """Number one partition's appends after ``state``; the new state's offset is still the old one.
 

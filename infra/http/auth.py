@@ -10,8 +10,8 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from hashlib import sha256
 
+from commands.catalog.api_keys import key_hash
 from infra.http.problems import Problem
 
 _KEY = re.compile(r"sl_(?P<environment>[a-z0-9-]{1,32})_(?P<tenant>[A-Za-z0-9_-]{1,64})_(?P<secret>[A-Za-z0-9]{32,128})")
@@ -47,11 +47,6 @@ class Principal:
             raise Problem(403, "permission-missing", "Not allowed", f"The key lacks the permission {permission!r}.")
 
 
-def hash_key(text: str) -> str:
-    """What is stored of a key. It has at least 160 unguessable bits, so a plain hash is enough."""
-    return sha256(text.encode()).hexdigest()
-
-
 def bearer_token(authorization: str | None) -> str:
     """The token of an ``Authorization`` header; raises a 401 problem."""
     scheme, _, token = (authorization or "").partition(" ")
@@ -65,13 +60,13 @@ class Authenticator:
 
     def __init__(self, environment: str, admin_key: str | None, find_key: FindKey) -> None:
         self._environment = environment
-        self._admin_hash = hash_key(admin_key) if admin_key else None
+        self._admin_hash = key_hash(admin_key) if admin_key else None
         self._find_key = find_key
 
     async def authenticate(self, authorization: str | None, tenant_header: str | None) -> Principal:
         """The caller; raises a Problem: 401 without a valid key, 403 where ``x-tn`` is another tenant, 400 where it is none."""
         token = bearer_token(authorization)
-        hashed = hash_key(token)
+        hashed = key_hash(token)
         if self._admin_hash is not None and hmac.compare_digest(hashed, self._admin_hash):
             return Principal(_admin_tenant(tenant_header), ADMIN, frozenset(), is_admin=True)
         match = _KEY.fullmatch(token)

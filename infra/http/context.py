@@ -70,6 +70,9 @@ class RequestContext:
             if answer.started:
                 raise
             await render(Request(scope), internal_error())(scope, receive, answer)
+        # What was done is in the log itself; what was refused is only here.
+        level = _log.debug if answer.status < 400 else _log.info
+        level("request", method=scope["method"], path=scope["path"], status=answer.status)
 
 
 class _LimitedBody:
@@ -91,10 +94,12 @@ class _Answer:
         self._send = send
         self._request_id = request_id
         self.started = False
+        self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["Request-Id"] = self._request_id
             headers.setdefault("Cache-Control", "no-store")

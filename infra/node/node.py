@@ -190,7 +190,8 @@ class Node:
         for name in self._ledger:
             self._served(name)
         await self._clocks.advance(clock)
-        return [f"{served.name}@{served.sequence}" for served in self._partitions.values() if served.sequence]
+        ends = {name: served.sequence for name, served in self._partitions.items()}
+        return [f"{name}@{ends[name]}" for name in (*self._ledger, CATALOG) if ends.get(name)]
 
     async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
         end = self._loop.time() + timeout_s

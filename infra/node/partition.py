@@ -14,7 +14,6 @@ from commands.ports import Answer, Remembered, Unavailable
 from commands.shard import Decided, Replay, Shard
 from commands.timers import timer_command
 from domain.errors import Refusal
-from domain.registry import encode
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.record import Append, Event
@@ -120,7 +119,8 @@ class Served:
             tenant=command.tenant,
             command_id=command.id,
             events=tuple(
-                Event(event.originator_id, event.originator_version, event.TOPIC, encode(event)) for event in decided.events
+                Event(event.originator_id, event.originator_version, event.TOPIC, value)
+                for event, value in zip(decided.events, decided.values, strict=True)
             ),
             fingerprint=command.fingerprint,
             storefront=decided.storefront,

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from commands.catalog.api_keys import key_hash
 from domain.catalog.aggregates import ApiKey
 from domain.catalog.events import Permission
 from infra.eventlog.sqlite import SqliteLog
-from infra.http.auth import hash_key
 from infra.postgres.migrate import migrate
 from infra.postgres.projector import project_to_end
 from infra.postgres.roles import projector_dsn, query_dsn
@@ -65,7 +65,7 @@ def write_story(log: SqliteLog, keys: Mapping[str, str]) -> Writer:
     for number, (name, text) in enumerate(keys.items()):
         tenant = name.split()[0]
         permissions: tuple[Permission, ...] = ("write",) if "writes" in name else ("read",)
-        hashed, id = hash_key(text), f"key_t{number}"
+        hashed, id = key_hash(text), f"key_t{number}"
         key = ApiKey.issue(tenant, id, name=name, permissions=permissions, secret_hash=hashed, now=T0)
         writer.write([told(tenant, None, key)])
     return writer

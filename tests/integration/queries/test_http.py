@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from commands.catalog.api_keys import key_hash
 from domain.catalog.aggregates import ApiKey
-from infra.http.auth import hash_key
 from infra.postgres.roles import query_dsn
 from infra.postgres.snapshots import PostgresReadModels
 from queries.api import create_query_app
@@ -60,7 +60,7 @@ def test_a_key_that_may_not_read_is_refused(client: Client, keys: Mapping[str, s
 
 def test_a_revoked_key_is_refused(own: Client, writer: Writer, project: Callable[[], None]) -> None:
     text = new_key("sandbox", "acme")
-    key = ApiKey.issue("acme", "key_r", name="r", permissions=("read",), secret_hash=hash_key(text), now=T0)
+    key = ApiKey.issue("acme", "key_r", name="r", permissions=("read",), secret_hash=key_hash(text), now=T0)
     writer.write([told("acme", None, key)])
     project()
     assert own.get("/v1/customers", bearer(text)).status_code == 200
@@ -75,7 +75,7 @@ def test_a_key_as_new_as_the_position_it_came_with_is_waited_for(
 ) -> None:
     text = new_key("sandbox", "acme")
     issued = told(
-        "acme", None, ApiKey.issue("acme", "key_n", name="n", permissions=("read",), secret_hash=hash_key(text), now=T0)
+        "acme", None, ApiKey.issue("acme", "key_n", name="n", permissions=("read",), secret_hash=key_hash(text), now=T0)
     )
     position = own.get("/v1/bundles/all").headers["Ledger-Position"]
     later = f"catalog@{int(position.removeprefix('catalog@')) + 1}"

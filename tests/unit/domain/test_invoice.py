@@ -20,7 +20,7 @@ def test_issued_it_owes_the_sum_of_its_lines_at_once() -> None:
             "subscription": SUBSCRIPTION,
             "storefront": "web",
             "ordinal": 7,
-            "number": "0A1B2C3D-0007",
+            "number": "0A1B2C3D0A1B-0007",
             "currency": "EUR",
             "lines": (line(1000), line(250)),
             "total": 1250,

@@ -48,7 +48,6 @@ def test_a_new_index_knows_nothing(index: Index) -> None:
     assert index.queries.stream_events("sub_1") == []
     assert index.queries.command("acme/cus_1", "client:1") is None
     assert index.queries.last_version("sub_1") is None
-    assert index.queries.next_due("") is None
 
 
 def test_events_are_found_by_stream_and_by_sequence(index: Index, chain: Chain) -> None:
@@ -74,7 +73,7 @@ def test_a_command_is_remembered_as_it_left_its_first_stream(index: Index, chain
 
     found = index.queries.command("acme/cus_1", command.records[0].attributes["commandid"])
 
-    assert found == StoredCommand("", "sub_1", 2, 3, command.records[-1].hash, (TYPE, TYPE, TYPE))
+    assert found == StoredCommand("", "sub_1", 2, 3, command.records[-1].hash)
     assert index.queries.command("acme/cus_2", command.records[0].attributes["commandid"]) is None
 
 
@@ -87,7 +86,6 @@ def test_timers_are_due_by_clock_and_follow_their_stream(index: Index, chain: Ch
     assert queries.due_timers("", NOW, inclusive=False, limit=9) == []
     assert queries.due_timers("", NOW, inclusive=True, limit=9) == [first]
     assert queries.due_timers("", NOW + 2 * DAY, inclusive=True, limit=1) == [first]
-    assert queries.next_due("") == NOW
 
     write(index, chain, ("sub_1", 2), sub_1=Derived())
     assert queries.timers_of("acme/cus_1") == []
@@ -101,7 +99,6 @@ def test_timers_run_on_their_customers_test_clock(index: Index, chain: Chain) ->
     due = index.queries.due_timers("clk_1", NOW + DAY, inclusive=True, limit=9)
 
     assert [(timer.stream, timer.clock) for timer in due] == [("sub_1", "clk_1"), ("sub_2", "clk_1")]
-    assert index.queries.next_due("") is None
 
 
 def test_streams_by_customer_parent_and_open_effect(index: Index, chain: Chain) -> None:
@@ -111,7 +108,6 @@ def test_streams_by_customer_parent_and_open_effect(index: Index, chain: Chain) 
     invoice = StreamRow("inv_1", "acme/cus_1", "sub_1", True, None)
     payment = StreamRow("pay_1", "acme/cus_1", "inv_1", False, '{"attempt":1}')
     assert index.queries.streams_of("acme/cus_1") == [invoice, payment, StreamRow("sub_1", "acme/cus_1", "", False, None)]
-    assert index.queries.children("sub_1") == [invoice]
     assert index.queries.open_effects() == [payment]
 
 

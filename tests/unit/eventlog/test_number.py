@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.eventlog.number import CatalogFell, claim_record, largest_record_bytes, number, rfc3339
+from infra.eventlog.number import CatalogFell, claim_record, number, rfc3339
 from infra.eventlog.reader import Command, Reader, ReaderState
-from infra.eventlog.record import ATTRIBUTES, Append, Event, Record
+from infra.eventlog.record import ATTRIBUTES, Append, Event
 from tests.unit.eventlog.chain import NOW, append
 
 
@@ -64,19 +64,6 @@ def test_the_catalog_that_was_seen_never_falls() -> None:
 def test_times_are_utc_of_one_width_and_order_as_text() -> None:
     assert rfc3339(datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))) == "2026-01-01T00:00:00.000000Z"
     assert rfc3339(datetime(999, 1, 1, tzinfo=UTC)) < rfc3339(datetime(2026, 1, 1, tzinfo=UTC))
-
-
-def test_the_bound_of_a_record_holds_for_all_that_goes_over_the_wire() -> None:
-    one = append(("sub_" + "é" * 40, 1))
-    [numbered], _ = number([one], claimed(), NOW, "sandbox")
-
-    assert wire_bytes(numbered.records[0]) <= largest_record_bytes(one)
-
-
-def wire_bytes(record: Record) -> int:
-    headers = {**record.attributes, "specversion": "1.0", "previoushash": record.previous_hash, "hash": record.hash}
-    size = sum(len(f"ce_{name}") + len(text.encode()) + 10 for name, text in headers.items())
-    return size + len(record.value) + len(record.key.encode()) + len("content-type") + len("application/json") + 10
 
 
 @given(st.lists(st.lists(st.sampled_from(["sub_1", "inv_1"]), min_size=1, max_size=4), max_size=6))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.http.auth import Authenticator, StoredKey, hash_key
+from commands.catalog.api_keys import key_hash
+from infra.http.auth import Authenticator, StoredKey
 from infra.http.etags import etag, none_match
 from infra.http.positions import format_positions, missing, parse_positions, parse_wait_s
 from infra.http.problems import Problem
@@ -62,7 +63,7 @@ def authenticate(token: str, tenant: str | None = None, *, stored: StoredKey | N
 
 
 def stored(text: str, *, revoked: bool = False) -> StoredKey:
-    return StoredKey("key_1", hash_key(text), frozenset({"read"}), revoked)
+    return StoredKey("key_1", key_hash(text), frozenset({"read"}), revoked)
 
 
 def test_a_key_names_its_tenant_and_is_the_actor() -> None:
