@@ -67,7 +67,8 @@ class Unit:
         self._streams = streams
         self._vault = vault
         self._journal: list[CanMutateAggregate[str]] = []
-        self._added: list[Aggregate] = []
+        self._invoices_added = 0
+        self._added: dict[str, list[Invoice | Payment]] = {}  # by parent
         self.secret = secret
         self._ids = IdSequence(secret, command.tenant, command.customer, command.id) if command.customer else None
 
@@ -110,7 +111,11 @@ class Unit:
             )
         aggregate.journal_into(self._journal)
         self.touched[aggregate.id] = aggregate
-        self._added.append(aggregate)
+        if isinstance(aggregate, Invoice):
+            self._invoices_added += 1
+            self._added.setdefault(aggregate.subscription, []).append(aggregate)
+        elif isinstance(aggregate, Payment):
+            self._added.setdefault(aggregate.invoice, []).append(aggregate)
         self.storefront = self.storefront or getattr(aggregate, "storefront", "")
 
     @property
@@ -120,21 +125,21 @@ class Unit:
 
     def next_invoice_ordinal(self) -> int:
         """The number, from 1, of the customer's next invoice."""
-        return self._account.invoices + 1 + sum(isinstance(aggregate, Invoice) for aggregate in self._added)
+        return self._account.invoices + 1 + self._invoices_added
 
     def open_invoices(self, subscription: str) -> list[Invoice]:
         """The subscription's invoices with something still to pay, oldest first."""
-        stored = (stream for stream, parent in self._account.open.items() if parent == subscription)
-        known = {stream: self.get(Invoice, stream) for stream in stored}
-        new = {a.id: a for a in self.touched.values() if isinstance(a, Invoice) and a.subscription == subscription}
-        return sorted((invoice for invoice in {**known, **new}.values() if not invoice.paid), key=lambda invoice: invoice.ordinal)
+        found = self._children(Invoice, subscription)
+        return sorted((invoice for invoice in found if not invoice.paid), key=lambda invoice: invoice.ordinal)
 
     def open_payments(self, invoice: str) -> list[Payment]:
         """The invoice's payments that may still come to something."""
-        stored = (stream for stream, parent in self._account.open.items() if parent == invoice)
-        known = {stream: self.get(Payment, stream) for stream in stored}
-        new = {a.id: a for a in self.touched.values() if isinstance(a, Payment) and a.invoice == invoice}
-        return [payment for payment in {**known, **new}.values() if payment.open]
+        return [payment for payment in self._children(Payment, invoice) if payment.open]
+
+    def _children(self, cls: type[Loaded], parent: str) -> list[Loaded]:
+        """Those that were open when this command began, and those that it added."""
+        stored = [self.get(cls, stream) for stream, its_parent in self._account.open.items() if its_parent == parent]
+        return [*stored, *(each for each in self._added.get(parent, ()) if isinstance(each, cls))]
 
     def seal(self, stream: str, field: str, clear: Mapping[str, str]) -> str:
         """Seal personal data under the customer's data key, which is made here where there is none."""
