@@ -104,13 +104,13 @@ def test_a_sealed_text_opens_with_no_other_data_key() -> None:
 
 
 # Sealed once: what is drawn must not hang on a nonce that differs from example to example.
-WRAPPED = vault().new_key()
-SEALED = vault().seal(WRAPPED, STREAM, FIELD, JANE)
+ONE_KEY = vault().new_key()
+ONE_TEXT = vault().seal(ONE_KEY, STREAM, FIELD, JANE)
 
 
 @given(st.data())
 def test_a_change_of_any_character_is_found(data: st.DataObject) -> None:
-    wrapped, sealed = WRAPPED, SEALED
+    wrapped, sealed = ONE_KEY, ONE_TEXT
     at = data.draw(st.integers(0, len(sealed) - 1))
     other = data.draw(st.sampled_from("AB-_z=+/ é\n").filter(lambda character: character != sealed[at]))
     with pytest.raises(Damaged):
