@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from infra.eventlog.kafka import KafkaLog
-from infra.eventlog.log import Log
+from infra.eventlog.log import Log, LogUnavailable
 from infra.eventlog.sqlite import SqliteLog
 from infra.node.node import Node
 from infra.postgres.embedded import embedded_postgres
@@ -23,12 +23,17 @@ def wall_clock() -> datetime:
 
 
 @contextmanager
-def open_log(settings: Settings) -> Iterator[Log]:
-    """The log that the settings name: Kafka's topics, or the embedded one in the state folder (made where there is none)."""
+def open_log(settings: Settings, *, must_exist: bool = False) -> Iterator[Log]:
+    """The log that the settings name: Kafka's topics, or the embedded one in the state folder, which is made where there is none
+    unless it ``must_exist``: who reads a log wants to hear that it is not there.
+    """
     log: Log
     if settings.is_embedded:
+        path = settings.state / "log.sqlite"
+        if must_exist and not path.exists():
+            raise LogUnavailable(f"there is no log at {path}")
         settings.state.mkdir(parents=True, exist_ok=True)
-        log = SqliteLog(settings.state / "log.sqlite", settings.environment, settings.partitions, address=settings.node)
+        log = SqliteLog(path, settings.environment, settings.partitions, address=settings.node)
     else:
         log = KafkaLog(settings.kafka, settings.environment, settings.node)
     try:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from commands.api import create_command_app
 from commands.api_desk import ApiSettings
 from infra.bootstrap import make_node, open_log, open_postgres, open_vault
+from infra.eventlog.rebuild import index_lock
 from infra.http.origin import Origin
 from infra.node.node import Node
 from infra.postgres.projector import run_projector
@@ -51,6 +52,7 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) ->
     await serving
     for task in watched:
         task.cancel()
+    await asyncio.gather(*watched, return_exceptions=True)
     for task in done:
         task.result()
 
@@ -58,6 +60,7 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) ->
 @asynccontextmanager
 async def _command_side(settings: Settings) -> AsyncIterator[tuple[Node, FastAPI]]:
     async with AsyncExitStack() as stack:
+        stack.callback(index_lock(settings.state / "index").release)
         log = stack.enter_context(open_log(settings))
         vault = stack.enter_context(open_vault(settings, log))
         gateways = stack.enter_context(open_gateways(settings.state, sandbox=settings.is_sandbox))

@@ -46,7 +46,7 @@ def export_log(
     json: Json = False,
 ) -> None:
     """Write the whole log, claims included, to a file."""
-    with open_log(settings_for((), quiet=True)) as log, counting("records") as progress:
+    with open_log(settings_for((), quiet=True), must_exist=True) as log, counting("records") as progress:
         manifest = export(log, file, progress, keys=keys)
     records = sum(manifest.counts.values())
     if json:
@@ -83,7 +83,7 @@ def verify_log(
         if file is not None:
             report = verify_export(file, _decodes, progress)
         else:
-            with open_log(settings_for((), quiet=True)) as log:
+            with open_log(settings_for((), quiet=True), must_exist=True) as log:
                 report = verify(walk(log), _decodes, progress)
     if json:
         print_json({"ok": report.ok, "partitions": {n: asdict(p) for n, p in report.partitions.items()},
@@ -120,7 +120,7 @@ def _print_report(report: Report) -> None:
 def rebuild_index(json: Json = False) -> None:
     """Delete this node's indexes and build them from the log. The command process must not be running."""
     settings = settings_for((), quiet=True)
-    with open_log(settings) as log, counting("events") as progress:
+    with open_log(settings, must_exist=True) as log, counting("events") as progress:
         built = rebuild_indexes(log, settings.state / "index", derive, progress)
     if json:
         print_json(built)
@@ -132,7 +132,7 @@ def rebuild_index(json: Json = False) -> None:
 def rebuild_projections(json: Json = False) -> None:
     """Empty the read models and build them from the log. Prints their digest. A running projector stops."""
     settings = settings_for(("secret", "master_key"), quiet=True)
-    with open_log(settings) as log, open_vault(settings, log) as vault, open_postgres(settings) as admin:
+    with open_log(settings, must_exist=True) as log, open_vault(settings, log) as vault, open_postgres(settings) as admin:
         dsn = projector_dsn(admin, settings.secret_bytes)
         with counting("events") as progress:
             rebuild(log, dsn, vault, progress)

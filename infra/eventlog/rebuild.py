@@ -8,6 +8,7 @@ from pathlib import Path
 from infra.eventlog.derived import Derive
 from infra.eventlog.index import Index, delete
 from infra.eventlog.log import Log
+from infra.eventlog.sqlite_owner import FileLock
 from infra.eventlog.takeover import catch_up
 
 
@@ -19,8 +20,22 @@ def open_index(log: Log, folder: Path, partition: str) -> Index:
 def rebuild_indexes(log: Log, folder: Path, derive: Derive, progress: Callable[[int], None]) -> dict[str, int]:
     """Delete the indexes in ``folder`` and read the log into new ones; gives the events of each. Raises LogBroken.
 
-    No node may be using the folder.
+    Raises LogUnusable where a node is using the folder.
     """
+    lock = index_lock(folder)
+    try:
+        return _rebuild(log, folder, derive, progress)
+    finally:
+        lock.release()
+
+
+def index_lock(folder: Path) -> FileLock:
+    """Held by the one process that uses a node's indexes; raises LogUnusable where another does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "lock")
+
+
+def _rebuild(log: Log, folder: Path, derive: Derive, progress: Callable[[int], None]) -> dict[str, int]:
     for partition in log.partitions:
         delete(folder / f"{partition}.sqlite")
     indexes = {partition: open_index(log, folder, partition) for partition in log.partitions}

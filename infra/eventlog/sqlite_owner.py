@@ -20,7 +20,7 @@ PRIMARY_CODE = 0xFF  # the lower byte of an SQLite result code is its class
 
 
 class FileLock:
-    """An exclusive lock on a file beside the log, held until ``release`` or the end of the process."""
+    """An exclusive lock on a file (beside the log, in an indexes' folder) until ``release`` or the end of the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -31,7 +31,7 @@ class FileLock:
             self._file.seek(0)
             holder = self._file.read(32).decode().strip() or "unknown"
             self._file.close()
-            raise LogUnusable(f"the log is owned by another process (pid {holder}, lock {path})") from None
+            raise LogUnusable(f"{path} is owned by another process (pid {holder})") from None
         self._file.truncate(0)
         self._file.write(str(os.getpid()).encode())
 

@@ -23,6 +23,8 @@ from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import Append, Event, Record
 from tests.unit.domain.scenario import taken
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

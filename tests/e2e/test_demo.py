@@ -15,6 +15,8 @@ from infra.ledger_client import LedgerClient
 from tests.e2e.importing import get
 from tests.e2e.running import Running, configured, started
 
+pytestmark = pytest.mark.slow
+
 SPRING = Year(YEAR.steps[:16], datetime(2025, 5, 1, tzinfo=UTC))
 CUSTOMERS = 40
 

@@ -17,6 +17,8 @@ from infra.importing.report import ImportReport, refused_path
 from tests.e2e.importing import TELCO, assert_each_as_the_file_says, get, import_file, position
 from tests.e2e.running import Running
 
+pytestmark = pytest.mark.slow
+
 ROWS = 24
 _tenants = count(1)
 

@@ -13,6 +13,8 @@ import pytest
 
 from infra.postgres.embedded import EmbeddedPostgresError, embedded_postgres
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.postgres
 
 
