@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import structlog
@@ -25,6 +25,9 @@ from queries.ports import ReadModels, Row, Snapshot
 
 KEY_CACHE_S = 2.0
 _KEY_CACHE_MAX = 1000
+# A projector that follows says every second or so that it is at the end of the log.
+STALE_AFTER_S = 10.0
+LOOK_AGAIN_S = 1.0
 _POLL_S = 0.02
 _ITEM = re.compile(r"[A-Za-z0-9._@:~-]{1,200}")
 _bearer = HTTPBearer(auto_error=False, description="An API key, or the bootstrap admin key with x-tn.")
@@ -42,6 +45,18 @@ class Asked:
         self.authenticator = Authenticator(environment, admin_key, self._find_key)
         self._keys: dict[tuple[str, str], tuple[float, StoredKey]] = {}
         self._reading: asyncio.Task[Mapping[str, int]] | None = None
+        self._stale: dict[str, str] = {}
+        self._looked_at = -LOOK_AGAIN_S
+
+    async def staleness(self) -> Mapping[str, str]:
+        """The header ``Stale-Since``, where the projector has not been at the log's end for a while: since when it has not."""
+        if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+            self._looked_at = time.monotonic()
+            lag_s = await self.read.lag_s()
+            behind = lag_s is not None and lag_s > STALE_AFTER_S
+            since = self.now() - timedelta(seconds=lag_s or 0)
+            self._stale = {"Stale-Since": since.isoformat(timespec="seconds").replace("+00:00", "Z")} if behind else {}
+        return self._stale
 
     async def _find_key(self, tenant: str, secret_hash: str) -> StoredKey | None:
         """A key by its hash, remembered for a moment: a revocation holds at the latest when that is over."""
@@ -117,7 +132,7 @@ class Asking:
         Its ETag is made of the fields ``tagged``; what has none of them has no ETag.
         """
         row, at = await self.ask(query, tenant)
-        headers = {"Ledger-Position": _position(id, partition, at)}
+        headers = {"Ledger-Position": _position(id, partition, at), **await self.asked.staleness()}
         if row is None:
             raise problems.not_found(what, id, headers)
         tag = "-".join(str(row[name]) for name in tagged if name in row)
@@ -135,7 +150,7 @@ class Asking:
             found, at = await self.ask(query)
         except lists.InvalidCursor as error:
             raise problems.invalid("query", "/cursor", "cursor_invalid", str(error)) from error
-        headers = {"Ledger-Position": _position(id, partition, at)}
+        headers = {"Ledger-Position": _position(id, partition, at), **await self.asked.staleness()}
         if found is None:
             raise problems.not_found(what, id, headers)
         return _page(model, found, headers)
