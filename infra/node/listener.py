@@ -25,7 +25,14 @@ class LoopListener:
 
     def _hop(self, callback: Callable[..., None], *arguments: object) -> None:
         if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(callback, *arguments)
+            self.loop.call_soon_threadsafe(self._call, callback, *arguments)
+
+    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
+        """A report that the node fails to take in leaves it in no known state: it ends, and says why."""
+        try:
+            callback(*arguments)
+        except Exception as error:
+            self._node.on_died(error)
 
     def serving(self, partition: str, index: Index, state: ReaderState, epoch: int) -> None:
         self._hop(self._node.on_serving, partition, index, state, epoch)

@@ -95,6 +95,7 @@ class Served:
     def admit(self, ticket: Ticket) -> None:
         """Decide (again) on the present state. Refusals and replays wait too: the state they rest on has to commit first."""
         command, append, derived = ticket.command, None, {}
+        ticket.original = None  # decided again, it may be no replay of that one any more
         key = (command.key, command.id)
         try:
             decision = ticket.decision = self.shard.decide(command, self.now())

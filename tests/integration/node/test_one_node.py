@@ -58,3 +58,32 @@ def test_a_log_that_takes_no_write_is_told_and_heals(tmp_path: Path, monkeypatch
         log.close()
 
     asyncio.run(scenario())
+
+
+def test_a_duplicate_outlives_the_request_that_it_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.eventlog.sqlite.BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("infra.node.node.ANSWER_LIMIT_S", 1.0)
+
+    async def scenario() -> None:
+        log = SqliteLog(tmp_path / "log.sqlite", "sandbox", 2)
+        async with running(log, tmp_path) as node:
+            await until(lambda: not node.unready())
+            await node.submit(TENANT_COMMAND)
+            # given a log that is locked for longer than the first of two equal requests waits
+            locked = sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
+            locked.execute("BEGIN IMMEDIATE")
+            first = asyncio.create_task(node.submit(storefront_command("web")))
+            await asyncio.sleep(0.8)
+            second = asyncio.create_task(node.submit(storefront_command("web")))
+            with pytest.raises(Unavailable):
+                await first
+            # when the log is free again
+            await asyncio.sleep(0.3)
+            locked.execute("ROLLBACK")
+            # then the second is answered, it was done once, and the node goes on
+            answer = await second
+            assert (await node.submit(storefront_command("web"))).position == answer.position
+            assert (await node.submit(storefront_command("tv"))).position != answer.position
+        log.close()
+
+    asyncio.run(scenario())
