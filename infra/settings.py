@@ -12,7 +12,8 @@ import os
 import secrets
 import socket
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,10 @@ from pydantic_settings import SettingsError as SourceError
 PREFIX = "SUBLEDGER_"
 LIVE = "live"
 SECRETS_FILE = "secrets.json"
+
+# Variables of ours that are no settings: an option of the command line, and what the eventsourcing modules read.
+_OTHER_VARIABLES = ("SUBLEDGER_API_KEY",)
+_OTHER_PREFIX = "SUBLEDGER_EVENTLOG_"
 
 _MASTER_KEY_BYTES = 32
 _KAFKA_SECURITY = ("security.protocol", "sasl.", "ssl.", "enable.ssl.")
@@ -180,6 +185,7 @@ class Settings(BaseSettings):
 
 def load_settings(**given: Any) -> Settings:
     """The settings from the environment; ``given`` fields go before it. Raises SettingsError."""
+    _refuse_unknown(os.environ)
     try:
         return Settings(**given)
     except SourceError:
@@ -190,6 +196,16 @@ def load_settings(**given: Any) -> Settings:
         # A default that waits for a field at fault is no fault of its own.
         wrong = [part for part in found if part["type"] != "default_factory_not_called"]
         raise SettingsError("; ".join(_line(part["loc"], part["msg"]) for part in wrong)) from None
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A mistyped variable would leave its default in force, unseen. Raises SettingsError."""
+    known = [*map(variable, Settings.model_fields), *_OTHER_VARIABLES]
+    ours = sorted(name for name, value in environment.items() if value and name.upper().startswith(PREFIX))
+    unknown = [name for name in ours if name.upper() not in known and not name.upper().startswith(_OTHER_PREFIX)]
+    if unknown:
+        nearest = {name: get_close_matches(name.upper(), known, n=1, cutoff=0)[0] for name in unknown}
+        raise SettingsError("; ".join(f"{name} is not known: is {near} meant?" for name, near in nearest.items()))
 
 
 def _line(location: tuple[int | str, ...], message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import SECRETS, Settings, SettingsError, ensure_secrets, load_settings, variable
+from tests.architecture.sources import SOURCE_PACKAGES, modules
 
 SECRET = "s" * 32
 MASTER_KEY = b64encode(bytes(range(32))).decode()
@@ -123,6 +125,33 @@ def test_a_wrong_value_is_named_and_not_shown(name: str, value: str, says: str) 
 def test_every_wrong_variable_is_named_and_no_other() -> None:
     message = refused(environment="NO", port="x", secret="hunter2")
     assert [part.split(":")[0] for part in message.split("; ")] == ["SUBLEDGER_ENVIRONMENT", "SUBLEDGER_SECRET", "SUBLEDGER_PORT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SUBLEDGER_KAFKA_BOOSTRAP", "SUBLEDGER_KAFKA_BOOTSTRAP"),
+        ("SUBLEDGER_POSTGRES_DNS", "SUBLEDGER_POSTGRES_DSN"),
+        ("SUBLEDGER_PORTS", "SUBLEDGER_PORT"),
+        ("subledger_prot", "SUBLEDGER_PORT"),
+    ],
+)
+def test_a_mistyped_variable_is_refused_with_the_nearest(name: str, meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(SettingsError, match=f"^{name} is not known: is {meant} meant\\?$"):
+        load_settings()
+
+
+def test_every_variable_that_the_code_reads_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a value for every variable that the source names literally, settings aside
+    text = "".join(module.text for module in modules(*SOURCE_PACKAGES))
+    named = set(re.findall(r"SUBLEDGER_[A-Z][A-Z_]*[A-Z]\b", text)) - {variable(field) for field in Settings.model_fields}
+    assert "SUBLEDGER_API_KEY" in named
+    for name in named:
+        monkeypatch.setenv(name, "x")
+    # then none is taken for a mistake, and another program's variables are none of our business
+    monkeypatch.setenv("SUBLEDGERS", "x")
+    load_settings()
 
 
 def test_more_confirmations_than_replicas_are_refused() -> None:
