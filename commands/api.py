@@ -16,7 +16,8 @@ from commands import (
     api_subscriptions,
     api_test_clocks,
 )
-from commands.api_desk import ApiSettings, Desk
+from commands.api_desk import Desk
+from commands.api_route import ApiSettings
 from commands.ports import Ledger, Vault
 from infra.http import problems
 from infra.http.context import HeadAsGet, RequestContext
@@ -40,7 +41,9 @@ def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings) -> F
     desk = Desk(ledger, vault, settings)
     # On the app itself, the most used first: routers are matched twice, and in order.
     for group in (api_subscriptions, api_invoices, api_customers, api_catalog, api_keys, api_test_clocks):
-        group.routes(app, desk)
+        for route in group.ROUTES:
+            desk.add(app, route)
+    api_test_clocks.add_reads(app, desk)
     _health(app, ledger)
     api_docs.install(app)
     return app

@@ -29,26 +29,22 @@ def operation(
     summary: str,
     *,
     returns: type[BaseModel],
-    body: TypeAdapter[Any] | None = None,
-    example: Any = None,
-    status: int = 200,
-    keyed: bool = False,
-    conditional: bool = False,
-    pending: bool = False,
-    path: dict[str, Any] | None = None,
-    problems: tuple[int, ...] = (),
+    body: TypeAdapter[Any],
+    example: Any,
+    status: int,
+    keyed: bool,
+    conditional: bool,
+    pending: bool,
+    of: str,
+    problems: tuple[int, ...],
 ) -> dict[str, Any]:
-    """Arguments of a command's route. ``keyed``: the Idempotency-Key is required; ``conditional``: If-Match is understood;
-    ``pending``: 202 is an answer as well.
-    """
+    """Arguments of a command's route; what they mean stands at `commands.api_route.command`."""
     statuses = {400, 401, 403, 409, 413, 415, 422, 503, *({404, 412} if conditional else ()), *problems}
-    parameters = [*([path] if path else ()), *_COMMON, header("Idempotency-Key", _KEY, required=keyed)]
+    parameters = [*([path_id(of)] if of else ()), *_COMMON, header("Idempotency-Key", _KEY, required=keyed)]
     if conditional:
         parameters.append(header("If-Match", 'The version it must have, as its ETag: `"3"`.'))
-    extra: dict[str, Any] = {"parameters": parameters}
-    if body is not None:
-        content = {"schema": body.json_schema(ref_template=_REF), "example": example}
-        extra["requestBody"] = {"required": True, "content": {"application/json": content}}
+    content = {"schema": body.json_schema(ref_template=_REF), "example": example}
+    extra = {"parameters": parameters, "requestBody": {"required": True, "content": {"application/json": content}}}
     answers: dict[int | str, Any] = {
         status: {"model": returns, "description": "Done; or done before, with the same key.", "headers": _headers(status)}
     }

@@ -1,14 +1,13 @@
-"""Routes of API keys. Only the bootstrap admin issues and revokes them."""
+"""Commands on API keys: issue and revoke. Only the bootstrap admin may."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from starlette.responses import Response
 
-from commands.api_desk import Desk, item_id
-from commands.api_docs import answered, operation, path_id
+from commands.api_docs import answered
+from commands.api_route import Call, Order, Outcome, command, item_id
 from commands.catalog.api_keys import IssueApiKey, issue_api_key, key_text, revoke_api_key
+from commands.ports import Answer, Ledger
 from domain.catalog.aggregates import ApiKey, stream
 from infra.http import resources
 
@@ -23,50 +22,44 @@ class IssuedApiKey(answered(resources.ApiKey)):  # type: ignore[misc]
     key: str = Field(examples=["sl_sandbox_acme_0f3a…"])
 
 
-_ISSUE = TypeAdapter(IssueApiKey)
-_REVOKE = TypeAdapter(_Nothing)
+@command(
+    "/v1/api-keys",
+    "Issue an API key",
+    tag="API keys",
+    body=TypeAdapter(IssueApiKey),
+    example={"name": "backend", "permissions": ["read", "write"]},
+    returns=IssuedApiKey,
+    status=201,
+    admin=True,
+    problems=(404,),
+)
+def issue_api_key_(call: Call[IssueApiKey]) -> Order:
+    """With the bootstrap admin key only. `["read"]` makes a read-only key; `backdate` allows dates in the past."""
+    settings = call.settings
 
-
-def routes(app: FastAPI, desk: Desk) -> None:
-    """Issue and revoke."""
-
-    @app.post(
-        "/v1/api-keys",
-        tags=["API keys"],
-        **operation(
-            "Issue an API key",
-            body=_ISSUE,
-            example={"name": "backend", "permissions": ["read", "write"]},
-            returns=IssuedApiKey,
-            status=201,
-            problems=(404,),
-        ),
-    )
-    async def issue_api_key_(request: Request) -> Response:
-        """With the bootstrap admin key only. `["read"]` makes a read-only key; `backdate` allows dates in the past."""
-        call = await desk.call(request, _ISSUE, admin=True)
-        settings = desk.settings
-        answer = await desk.submit(call, lambda unit: issue_api_key(unit, call.body, settings.environment))
+    async def with_text(_: Ledger, answer: Answer) -> Outcome:
         assert isinstance(answer.target, ApiKey)
-        id = answer.target.api_key
-        text = key_text(settings.secret, settings.environment, call.tenant, id)
-        return desk.answer(answer, status=201, location=f"/v1/api-keys/{id}", extra={"key": text})
+        text = key_text(settings.secret, settings.environment, call.tenant, answer.target.api_key)
+        return Outcome(answer.target, 201, extra={"key": text})
 
-    @app.post(
-        "/v1/api-keys/{id}/revoke",
-        tags=["API keys"],
-        **operation(
-            "Revoke an API key",
-            body=_REVOKE,
-            example={},
-            returns=answered(resources.ApiKey),
-            conditional=True,
-            path=path_id("The key's id: `key_…`, not its text."),
-        ),
-    )
-    async def revoke_api_key_(request: Request) -> Response:
-        """With the bootstrap admin key only. From the answer on nothing is accepted from it."""
-        call = await desk.call(request, _REVOKE, admin=True)
-        id = item_id(request, "api_key")
-        answer = await desk.submit(call, lambda unit: revoke_api_key(unit, id), stream=stream(call.tenant, "api-key", id))
-        return desk.answer(answer)
+    return Order(lambda unit: issue_api_key(unit, call.body, settings.environment), outcome=with_text)
+
+
+@command(
+    "/v1/api-keys/{id}/revoke",
+    "Revoke an API key",
+    tag="API keys",
+    body=TypeAdapter(_Nothing),
+    example={},
+    returns=answered(resources.ApiKey),
+    admin=True,
+    conditional=True,
+    of="The key's id: `key_…`, not its text.",
+)
+def revoke_api_key_(call: Call[_Nothing]) -> Order:
+    """With the bootstrap admin key only. From the answer on nothing is accepted from it."""
+    id = item_id(call.id, "api_key")
+    return Order(lambda unit: revoke_api_key(unit, id), stream=stream(call.tenant, "api-key", id))
+
+
+ROUTES = (issue_api_key_, revoke_api_key_)

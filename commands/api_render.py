@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from commands.ports import Vault
+from commands.ports import Answer, Vault
 from domain.catalog.aggregates import ApiKey, Bundle, Clock, Entitlement, Price, Storefront, Tenant
 from domain.customer.aggregate import Customer
 from domain.event import Aggregate
 from domain.invoice.aggregate import Invoice
 from domain.payment.aggregate import Payment
 from domain.subscription.aggregate import Subscription
+from infra.http.etags import etag
 
 Resource = dict[str, Any]
 _PERSONAL = ("name", "email", "phone", "address")
@@ -182,3 +183,27 @@ def resource(it: Aggregate, vault: Vault) -> Resource:
 def tag(it: Aggregate) -> int | str:
     """What its ETag holds: the stream's version; a price's own version before it, since each is a stream of its own."""
     return f"{it.terms.price_version}-{it.version}" if isinstance(it, Price) else it.version
+
+
+_PATHS: dict[type[Aggregate], Callable[[Any], str]] = {
+    Tenant: lambda it: f"tenants/{it.tenant}",
+    Storefront: lambda it: f"storefronts/{it.storefront}",
+    Entitlement: lambda it: f"entitlements/{it.entitlement}",
+    Bundle: lambda it: f"bundles/{it.bundle}",
+    Price: lambda it: f"prices/{it.price}",
+    ApiKey: lambda it: f"api-keys/{it.api_key}",
+    Clock: lambda it: f"test-clocks/{it.clock}",
+    Customer: lambda it: f"customers/{it.id}",
+    Subscription: lambda it: f"subscriptions/{it.id}",
+    Payment: lambda it: f"payments/{it.id}",
+}
+
+
+def answer_headers(answer: Answer, shown: Aggregate, *, located: bool, position: str = "") -> dict[str, str]:
+    """What goes with every answer to a command that appended, now or before. ``located``: say where the resource is."""
+    headers = {"ETag": etag(tag(shown)), "Ledger-Position": position or answer.position}
+    if located:
+        headers["Location"] = f"/v1/{_PATHS[type(shown)](shown)}"
+    if answer.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return headers

@@ -12,9 +12,11 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from commands import api_headers, api_render
-from commands.api_desk import Desk, item_id
-from commands.api_docs import answered, header, operation, path_id, query, read
+from commands.api_desk import Desk
+from commands.api_docs import answered, header, path_id, query, read
+from commands.api_route import ApiSettings, Call, Order, Outcome, command, item_id
 from commands.catalog.test_clocks import AdvanceClock, CreateClock, advance_clock, create_clock
+from commands.ports import Answer, Ledger
 from domain.catalog.aggregates import Clock, stream
 from domain.errors import NotFound
 from infra.http import resources
@@ -22,9 +24,8 @@ from infra.http.auth import tenant_required
 from infra.http.etags import etag, none_match
 from infra.http.problems import Problem, invalid
 
-_CREATE = TypeAdapter(CreateClock)
-_ADVANCE = TypeAdapter(AdvanceClock)
-_PATH = path_id("The test clock.")
+_CLOCK = "The test clock."
+_PATH = path_id(_CLOCK)
 _IF_NONE_MATCH = header("If-None-Match", "An ETag: 304 where it is still the same.")
 _LIMIT_DEFAULT, _LIMIT_MAX = 20, 100
 
@@ -35,61 +36,55 @@ class AdvancedClock(answered(resources.TestClock)):  # type: ignore[misc]
     positions: list[str]
 
 
-def routes(app: FastAPI, desk: Desk) -> None:
-    """Create, advance, read."""
-    _commands(app, desk)
-    _reads(app, desk)
+@command(
+    "/v1/test-clocks",
+    "Create a test clock",
+    tag="Test clocks",
+    body=TypeAdapter(CreateClock),
+    example={"id": "clock-1", "now": "2026-01-01T00:00:00Z"},
+    returns=answered(resources.TestClock),
+    status=201,
+    problems=(404,),
+)
+def create_test_clock(call: Call[CreateClock]) -> Order:
+    """A time of its own for the customers who are registered with it: it stands still until it is advanced."""
+    _sandbox_only(call.settings)
+    return Order(lambda unit: create_clock(unit, call.body))
 
 
-def _commands(app: FastAPI, desk: Desk) -> None:
-    @app.post(
-        "/v1/test-clocks",
-        tags=["Test clocks"],
-        **operation(
-            "Create a test clock",
-            body=_CREATE,
-            example={"id": "clock-1", "now": "2026-01-01T00:00:00Z"},
-            returns=answered(resources.TestClock),
-            status=201,
-            problems=(404,),
-        ),
-    )
-    async def create_test_clock(request: Request) -> Response:
-        """A time of its own for the customers who are registered with it: it stands still until it is advanced."""
-        call = await desk.call(request, _CREATE)
-        _sandbox_only(desk)
-        answer = await desk.submit(call, lambda unit: create_clock(unit, call.body))
-        assert isinstance(answer.target, Clock)
-        return desk.answer(answer, status=201, location=f"/v1/test-clocks/{answer.target.clock}")
-
-    @app.post(
-        "/v1/test-clocks/{id}/advance",
-        tags=["Test clocks"],
-        **operation(
-            "Advance a test clock",
-            body=_ADVANCE,
-            example={"now": "2026-02-01T00:00:00Z"},
-            returns=AdvancedClock,
-            conditional=True,
-            path=_PATH,
-        ),
-    )
-    async def advance_test_clock(request: Request) -> Response:
-        """Everything due before the new time is done, in order and once; answers when all of it is committed.
-        After a 503 or a broken connection send the same request again: it goes on from where it was.
-        """
-        call = await desk.call(request, _ADVANCE)
-        _sandbox_only(desk)
-        id = item_id(request, "test_clock")
-        answer = await desk.submit(call, lambda unit: advance_clock(unit, id, call.body), stream=stream(call.tenant, "clock", id))
-        assert isinstance(answer.target, Clock)
-        positions = await asyncio.shield(asyncio.ensure_future(desk.ledger.advance(answer.target)))
-        if not any(position.startswith("catalog@") for position in positions):
-            positions = [*positions, answer.position]
-        return desk.answer(answer, position=", ".join(positions), extra={"positions": positions})
+@command(
+    "/v1/test-clocks/{id}/advance",
+    "Advance a test clock",
+    tag="Test clocks",
+    body=TypeAdapter(AdvanceClock),
+    example={"now": "2026-02-01T00:00:00Z"},
+    returns=AdvancedClock,
+    conditional=True,
+    of=_CLOCK,
+)
+def advance_test_clock(call: Call[AdvanceClock]) -> Order:
+    """Everything due before the new time is done, in order and once; answers when all of it is committed.
+    After a 503 or a broken connection send the same request again: it goes on from where it was.
+    """
+    _sandbox_only(call.settings)
+    id = item_id(call.id, "test_clock")
+    return Order(lambda unit: advance_clock(unit, id, call.body), stream=stream(call.tenant, "clock", id), outcome=_advanced)
 
 
-def _reads(app: FastAPI, desk: Desk) -> None:
+async def _advanced(ledger: Ledger, answer: Answer) -> Outcome:
+    assert isinstance(answer.target, Clock)
+    positions = await asyncio.shield(asyncio.ensure_future(ledger.advance(answer.target)))
+    if not any(position.startswith("catalog@") for position in positions):
+        positions = [*positions, answer.position]
+    return Outcome(answer.target, position=", ".join(positions), extra={"positions": positions})
+
+
+ROUTES = (create_test_clock, advance_test_clock)
+
+
+def add_reads(app: FastAPI, desk: Desk) -> None:
+    """List, and get one."""
+
     @app.get(
         "/v1/test-clocks",
         tags=["Test clocks"],
@@ -129,7 +124,7 @@ def _reads(app: FastAPI, desk: Desk) -> None:
         tenant = await _reader(desk, request)
         if request.query_params:
             raise invalid("query", "", "unknown_parameter", "There are no query parameters here.")
-        id = item_id(request, "test_clock")
+        id = item_id(request.path_params["id"], "test_clock")
         clock = next((one for one in desk.ledger.catalog.clocks() if (one.tenant, one.clock) == (tenant, id)), None)
         if clock is None:
             raise NotFound("test_clock", id)
@@ -139,15 +134,15 @@ def _reads(app: FastAPI, desk: Desk) -> None:
         return _read(desk, api_render.clock(clock), headers)
 
 
-def _sandbox_only(desk: Desk) -> None:
-    if not desk.settings.is_sandbox:
+def _sandbox_only(settings: ApiSettings) -> None:
+    if not settings.is_sandbox:
         raise Problem(403, "test-clocks-not-in-live", "Test clocks are for sandboxes", "This environment is live.")
 
 
 async def _reader(desk: Desk, request: Request) -> str:
     """The tenant that asks."""
     caller = await desk.caller(api_headers.read(request.scope["headers"]), "read")
-    _sandbox_only(desk)
+    _sandbox_only(desk.settings)
     if not caller.tenant:
         raise tenant_required()
     return caller.tenant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -137,18 +137,18 @@ class Answer:
 
 
 class Ledger(Protocol):
-    """The write side as the API sees it. Every method may raise Unavailable."""
+    """The write side as the API sees it. Every method may raise Unavailable, at once or where it is awaited."""
 
     @property
     def catalog(self) -> CatalogView: ...
 
-    async def submit(self, command: Command) -> Answer:
-        """Do it, once for each command id; raises a Refusal. Once this is called the command goes on whatever becomes of the
-        caller.
+    def submit(self, command: Command) -> Awaitable[Answer]:
+        """Do it, once for each command id; raises a Refusal. Once this is called the command has its place, behind those before
+        it, and goes on whatever becomes of the caller.
         """
         ...
 
-    async def customer_of(self, tenant: str, id: str) -> str:
+    def customer_of(self, tenant: str, id: str) -> str:
         """The customer that a subscription, invoice or payment of this tenant belongs to; raises NotFound."""
         ...
 

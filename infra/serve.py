@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from commands.api import create_command_app
-from commands.api_desk import ApiSettings
+from commands.api_route import ApiSettings
 from infra.bootstrap import make_node, open_log, open_postgres, open_vault
 from infra.eventlog.rebuild import index_lock
 from infra.http.origin import Origin

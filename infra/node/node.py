@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -108,12 +108,14 @@ class Node:
 
     # The port of the API
 
-    async def submit(self, command: Command) -> Answer:
+    def submit(self, command: Command) -> Coroutine[None, None, Answer]:
         if self._closing:
             raise Unavailable("shutting_down", "This node is shutting down.")
-        seen = self.catalog.sequence
+        return self._decided(command, self._accept(command), self.catalog.sequence)
+
+    async def _decided(self, command: Command, ticket: Ticket, seen: int) -> Answer:
         try:
-            return await self._answer(self._accept(command))
+            return await self._answer(ticket)
         except Refusal:
             # Perhaps for want of something that the catalog has by now, where another node owns it: then decide once more.
             if not await self._catalog_moved_on(seen):
@@ -166,7 +168,7 @@ class Node:
             raise Unavailable("outcome_unknown", f"Partition {name} is settling a commit whose outcome is unknown.")
         raise Unavailable("partition_not_served", f"Partition {name} is not served by this node now.")
 
-    async def customer_of(self, tenant: str, id: str) -> str:
+    def customer_of(self, tenant: str, id: str) -> str:
         kind = {ids.CUSTOMER: "customer", ids.SUBSCRIPTION: "subscription", ids.INVOICE: "invoice", ids.PAYMENT: "payment"}.get(
             id[:3]
         )

@@ -1,0 +1,163 @@
+"""One place for all that is known of a command over HTTP: its path, its body, what it asks of the ledger, how it answers.
+
+The single routes and the lines of a batch are both made of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, TypeAdapter
+
+from commands.api_docs import operation
+from commands.ports import Answer, Ledger
+from commands.unit import Unit
+from domain.errors import NotFound
+from domain.event import Aggregate
+from infra.http.auth import Principal, tenant_required
+from infra.http.problems import Problem
+
+B = TypeVar("B")
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """``secret`` keys the hashes of idempotency keys and bodies, and makes ids; ``admin_key`` is the bootstrap admin's."""
+
+    environment: str
+    secret: bytes
+    admin_key: str
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.environment != "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends a request, and what its headers say of everything in it."""
+
+    caller: Principal
+    reason: str
+    wait_s: float
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[B]):
+    """A command that was authenticated and parsed. ``id`` is the path's, or empty; ``key`` the caller's idempotency key, or one
+    made here; ``version`` what If-Match asks for.
+    """
+
+    sender: Sender
+    settings: ApiSettings
+    id: str
+    body: B
+    key: str
+    fingerprint: str
+    version: int | None
+    reason: str
+
+    @property
+    def tenant(self) -> str:
+        return self.sender.caller.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command answers with. ``position`` empty: where its own events stand; ``extra`` are members of the body beside the
+    resource's.
+    """
+
+    resource: Aggregate
+    status: int = 200
+    position: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a call asks of the ledger.
+
+    ``home`` is the customer, or a subscription or invoice of theirs; empty for the catalog. ``stream`` is the one that If-Match
+    is about; empty where something is created. ``tenant`` is given where it is not the caller's own. ``outcome`` goes on after
+    the commit, where the answer needs more than that; else it is the resource with the route's status.
+    """
+
+    handler: Callable[[Unit], Aggregate]
+    home: str = ""
+    stream: str = ""
+    tenant: str = ""
+    outcome: Callable[[Ledger, Answer], Awaitable[Outcome]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRoute(Generic[B]):
+    """``order`` raises a Refusal or a Problem. ``keyed``: an Idempotency-Key is required; ``admin``: only the bootstrap admin
+    may; ``makes_tenant``: there is no tenant yet to act in.
+    """
+
+    path: str
+    name: str
+    tag: str
+    description: str
+    body: TypeAdapter[B]
+    order: Callable[[Call[B]], Order]
+    status: int
+    keyed: bool
+    admin: bool
+    makes_tenant: bool
+    document: Callable[[], dict[str, Any]]
+
+    def permit(self, caller: Principal) -> None:
+        """Raises a Problem, 403 or 400, where this caller may not send it."""
+        if self.admin and not caller.is_admin:
+            raise Problem(403, "permission-missing", "Not allowed", "Only the admin key may do this.")
+        if not caller.tenant and not self.makes_tenant:
+            raise tenant_required()
+
+
+def command(
+    path: str,
+    summary: str,
+    *,
+    tag: str,
+    body: TypeAdapter[B],
+    example: Any,
+    returns: type[BaseModel],
+    status: int = 200,
+    keyed: bool = False,
+    admin: bool = False,
+    makes_tenant: bool = False,
+    conditional: bool = False,
+    pending: bool = False,
+    of: str = "",
+    problems: tuple[int, ...] = (),
+) -> Callable[[Callable[[Call[B]], Order]], CommandRoute[B]]:
+    """Make a function, call → order, the route of a command; its name and docstring are the interface document's.
+
+    ``conditional``: If-Match is understood; ``pending``: 202 is an answer as well; ``of`` says what the id in the path is.
+    """
+    document = partial(
+        operation, summary, body=body, example=example, returns=returns, status=status, keyed=keyed, conditional=conditional,
+        pending=pending, of=of, problems=problems,
+    )  # fmt: skip
+
+    def route(order: Callable[[Call[B]], Order]) -> CommandRoute[B]:
+        name, description = order.__name__.rstrip("_"), inspect.cleandoc(order.__doc__ or "")
+        return CommandRoute(path, name, tag, description, body, order, status, keyed, admin, makes_tenant, document)
+
+    return route
+
+
+def item_id(id: str, kind: str) -> str:
+    """A catalog item's id in the path; raises NotFound for what can be none."""
+    if _SLUG.fullmatch(id) is None:
+        raise NotFound(kind, id)
+    return id
