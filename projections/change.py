@@ -20,8 +20,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What stands beside an event in its record. ``value`` is its stored JSON; ``personal`` the personal data that the event
-    seals, opened, or None where it seals none or the key is gone.
+    """What stands beside an event in its record. ``attributes`` are all of the record's, its two hashes among them; ``value`` is
+    its stored JSON; ``personal`` the personal data that the event seals, opened, or None where it seals none or the key is gone.
     """
 
     partition: str
@@ -31,17 +31,15 @@ class Envelope:
     stream: str
     version: int
     type: str
-    actor: str
-    reason: str
     recorded_at: datetime
-    hash: str
+    attributes: Mapping[str, str]
     value: bytes
     personal: Mapping[str, str] | None = None
 
     @property
-    def customer(self) -> str:
-        """The customer whose partition key this is; ledger events only."""
-        return self.key.split("/", 1)[1]
+    def customer(self) -> str | None:
+        """The customer whose partition key this is; None in the catalog."""
+        return self.key.partition("/")[2] or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,8 @@ def read(record: Record, vault: Unseal) -> tuple[Event, Envelope]:
         stream=stream,
         version=version,
         type=attributes["type"],
-        actor=attributes.get("actor", ""),
-        reason=attributes.get("reason", ""),
         recorded_at=datetime.fromisoformat(attributes["time"]),
-        hash=record.hash,
+        attributes={**attributes, "previoushash": record.previous_hash, "hash": record.hash},
         value=record.value,
         personal=None if sealed is None else vault.open(stream, _SEALED_FIELD, sealed, record.key),
     )

@@ -1,1 +1,1 @@
-"""Every event as it was recorded: who, when, what. Personal data stays out of it."""
+"""Every event as it was recorded: in its stream's history, and in the feed of all."""

@@ -1,4 +1,4 @@
-"""Every event → one row, as it was recorded. What is sealed or secret is masked: a history is read by many."""
+"""Every event → one row, as it was recorded: its record's attributes and value, neither parsed nor changed."""
 
 from __future__ import annotations
 
@@ -10,33 +10,25 @@ from domain.event import Event
 from domain.registry import EVENTS
 from projections.change import Change, Envelope, Insert, Projection, Table
 
-# Business times are wall times where no test clock rules, so the digest leaves them to the read models that state them.
-_UNDIGESTED = frozenset({"at", "recorded_at", "partition", "sequence", "hash"})
-MASKED_FIELDS = ("personal", "secret_hash")
-MASK = "masked"
+# Sealed texts differ each time that they are sealed, and business times are wall times where no test clock rules. What these
+# columns hold is proven by the record's hash, which is among them.
+_UNDIGESTED = frozenset({"recorded_at", "partition", "sequence", "attributes", "value"})
 
 HISTORY = Projection("history", tables=(Table("history", ("tenant", "stream", "version"), _UNDIGESTED),))
 
 
-def _remember(event: Event, envelope: Envelope) -> Sequence[Change]:
-    payload = orjson.loads(envelope.value)
-    del payload["timestamp"]  # it is the column "at"
-    for name in MASKED_FIELDS:
-        if payload.get(name) is not None:
-            payload[name] = MASK
+def _remember(_: Event, envelope: Envelope) -> Sequence[Change]:
     row = {
         "tenant": envelope.tenant,
         "stream": envelope.stream,
         "version": envelope.version,
         "type": envelope.type,
-        "actor": envelope.actor or None,
-        "reason": envelope.reason or None,
-        "at": event.timestamp,
-        "recorded_at": envelope.recorded_at,
+        "customer": envelope.customer,
         "partition": envelope.partition,
         "sequence": envelope.sequence,
-        "hash": envelope.hash,
-        "payload": payload,
+        "recorded_at": envelope.recorded_at,
+        "attributes": orjson.dumps(envelope.attributes).decode(),
+        "value": envelope.value.decode(),
     }
     return (Insert("history", row),)
 

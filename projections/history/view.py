@@ -1,4 +1,4 @@
-"""How a stream's history is read: each event with what it changed in the aggregate's state."""
+"""How a stream's history is read: each event with what it changed in the aggregate's state. What is sealed or secret: masked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from domain.registry import decode
 
 Row = Mapping[str, Any]
 
-COLUMNS = "stream, version, type, actor, reason, at, recorded_at, partition, sequence, hash, payload"
+COLUMNS = "stream, version, type, partition, sequence, attributes, value"
+MASKED_FIELDS = ("personal", "secret_hash")
+MASK = "masked"
 # Bookkeeping of every aggregate, told by the event itself.
 _BOOKKEEPING = frozenset({"_id", "_version", "_created_on", "_modified_on", "_pending_events"})
 
@@ -26,19 +28,29 @@ def bodies(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
     aggregate: Aggregate | None = None
     before: dict[str, Any] = {}
     for row in rows:
-        value = orjson.dumps({**row["payload"], "timestamp": row["at"]})
-        aggregate = decode(row["stream"], row["version"], row["type"], value).mutate(aggregate)
+        attributes, payload = orjson.loads(row["attributes"]), _masked(orjson.loads(row["value"]))
+        aggregate = decode(row["stream"], row["version"], row["type"], orjson.dumps(payload)).mutate(aggregate)
         after = _state(aggregate)
         yield {
-            **{name: row[name] for name in ("type", "version", "actor", "reason", "at", "recorded_at", "hash")},
-            "id": f"{row['stream']}/{row['version']}",
+            "id": attributes["id"],
+            "type": row["type"],
+            "version": row["version"],
+            "actor": attributes.get("actor"),
+            "reason": attributes.get("reason"),
+            "at": payload.pop("timestamp"),
+            "recorded_at": attributes["time"],
             "position": f"{row['partition']}@{row['sequence']}",
-            "data": row["payload"],
+            "hash": attributes["hash"],
+            "data": payload,
             "changes": {
                 name: {"before": before.get(name), "after": after[name]} for name in after if before.get(name) != after[name]
             },
         }
         before = after
+
+
+def _masked(payload: dict[str, Any]) -> dict[str, Any]:
+    return payload | {name: MASK for name in MASKED_FIELDS if payload.get(name) is not None}
 
 
 def _state(aggregate: Aggregate | None) -> dict[str, Any]:

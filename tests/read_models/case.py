@@ -36,8 +36,12 @@ def changes(commands: Iterable[Told]) -> Iterator[Change]:
             sequence = sequences[command.partition] = sequences.get(command.partition, 0) + 1
             envelope = Envelope(
                 partition=command.partition, sequence=sequence, key=command.key, tenant=command.tenant,
-                stream=event.originator_id, version=event.originator_version, type=event.TOPIC, actor="key_1", reason="",
-                recorded_at=T0, hash=f"hash {sequence}", value=encode(event),
+                stream=event.originator_id, version=event.originator_version, type=event.TOPIC, recorded_at=T0,
+                attributes={
+                    "id": f"{event.originator_id}/{event.originator_version}", "time": "2026-01-01T00:00:00.000000Z",
+                    "actor": "key_1", "hash": f"hash {sequence}",
+                },
+                value=encode(event),
                 personal=CLEAR if getattr(event, "personal", None) else None,
             )  # fmt: skip
             yield from project_all(event, envelope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from domain.customer.events import PaymentMethod
+from domain.registry import encode
 from tests.read_models.case import Case
 from tests.read_models.story import CLEAR, DAY, GRANTS, KEY_HASH, T0, TERMS, Life, tell_catalog, tell_plain_life
 
@@ -167,15 +168,12 @@ def attempts() -> Case:
 
 def history() -> Case:
     life = Life("acme", "crm-1", None)
-    payload = {
-        "originator_topic": "customer", "tenant": "acme", "storefront": "web", "external_id": "crm-1", "timezone": "UTC",
-        "clock": None, "personal": "masked", "payment_method": {"provider": "simulator", "token": "ok"},
-    }  # fmt: skip
+    registered = life.told(life.customer)
     row = {
-        "tenant": "acme", "stream": life.id, "version": 1, "type": "customer.registered.v1", "actor": "key_1", "reason": None,
-        "at": T0, "sequence": 1, "hash": "hash 1", "payload": payload,
+        "tenant": "acme", "stream": life.id, "version": 1, "type": "customer.registered.v1", "customer": life.id, "sequence": 1,
+        "recorded_at": T0, "value": encode(registered.events[0]).decode(),
     }  # fmt: skip
-    return Case("history: what is sealed is masked", [life.told(life.customer)], {"history": [row]})
+    return Case("history: an event as it was recorded", [registered], {"history": [row]})
 
 
 CASES = (

@@ -144,6 +144,23 @@ def test_a_migration_that_fails_leaves_nothing(postgres_dsn: str, monkeypatch: p
     assert all_tables(postgres_dsn) == []
 
 
+def test_a_migration_whose_rows_only_the_log_can_give_begins_anew(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a database with rows, at a position
+    migrate(postgres_dsn)
+    with psycopg.connect(projector_dsn(postgres_dsn)) as connection:
+        connection.execute("INSERT INTO ledger.balances VALUES ('acme', 'cus_1', 'EUR', 1)")
+        connection.execute("INSERT INTO ledger.positions VALUES ('0', 'log', 7, '{}')")
+        connection.execute("INSERT INTO ledger.heartbeat (caught_up_at) VALUES (now())")
+    # when a later version needs them from the log
+    later = [*migrations(), Migration("later/schema_2.sql", "SELECT ledger.begin_anew()")]
+    monkeypatch.setattr(migrating, "migrations", lambda: iter(later))
+    assert migrate(postgres_dsn) == ["later/schema_2.sql"]
+    # then neither rows nor positions are left, and what is applied and since when they are stale is known
+    with psycopg.connect(postgres_dsn) as connection:
+        for table, rows in {"balances": 0, "positions": 0, "heartbeat": 1, "migrations": len(later)}.items():
+            assert connection.execute(f"SELECT count(*) FROM ledger.{table}".encode()).fetchone() == (rows,), table
+
+
 def test_passwords_follow_from_the_secret(postgres_dsn: str) -> None:
     assert password(b"one", QUERY) != password(b"two", QUERY)
     assert password(b"one", QUERY) != password(b"one", PROJECTOR)

@@ -8,6 +8,7 @@ from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -168,10 +169,23 @@ def test_personal_data_whose_key_is_gone_is_null(told: SqliteLog, dsn: str) -> N
     ]
 
 
-def test_sealed_text_is_in_no_table(told: SqliteLog, dsn: str) -> None:
+def test_the_history_holds_records_as_they_are(told: SqliteLog, dsn: str) -> None:
     project(told, dsn)
     with psycopg.connect(dsn) as connection:
-        for name in TABLES:
+        rows = connection.execute("SELECT partition, sequence, attributes, value FROM ledger.history").fetchall()
+    found = {(partition, sequence): (orjson.loads(attributes), value.encode()) for partition, sequence, attributes, value in rows}
+    reader = told.reader(dict.fromkeys(told.partitions, 0))
+    for record in (record for record in reader.poll(0) if not record.is_claim):
+        hashes = {"previoushash": record.previous_hash, "hash": record.hash}
+        assert found.pop((record.partition, record.sequence)) == ({**record.attributes, **hashes}, record.value)
+    reader.close()
+    assert not found
+
+
+def test_sealed_text_is_in_the_history_alone(told: SqliteLog, dsn: str) -> None:
+    project(told, dsn)
+    with psycopg.connect(dsn) as connection:
+        for name in TABLES.keys() - {"history"}:
             row = connection.execute(
                 f"SELECT count(*) FROM ledger.{name} AS t WHERE t::text LIKE '%sealed for%'".encode()
             ).fetchone()
