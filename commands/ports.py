@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -28,6 +28,18 @@ class Remembered:
     event_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A customer (in the catalog a tenant) as the index has it: the ids of its commands; its open invoices and payments, each
+    with its parent (its subscription, its invoice); its timers by stream; how many invoices it has.
+    """
+
+    commands: Sequence[str] = ()
+    open: Mapping[str, str] = field(default_factory=dict)
+    timers: Mapping[str, Timers] = field(default_factory=dict)
+    invoices: int = 0
+
+
 class Streams(Protocol):
     """The committed past of one partition. ``key`` is ``tenant/customer``, or the tenant in the catalog."""
 
@@ -37,16 +49,8 @@ class Streams(Protocol):
 
     def remembered(self, key: str, command_id: str) -> Remembered | None: ...
 
-    def open_streams(self, key: str) -> Mapping[str, str]:
-        """The customer's open invoices and payments, each with its parent (its subscription, its invoice)."""
-        ...
-
-    def count(self, key: str, prefix: str) -> int:
-        """How many streams of a kind the customer has."""
-        ...
-
-    def timers(self, key: str) -> Mapping[str, Timers]:
-        """The customer's timers, by stream."""
+    def past(self, key: str) -> Past:
+        """What a customer comes with."""
         ...
 
 

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
+from commands.agenda import Timer
 from commands.catalog.view import CatalogView
 from commands.command import Command
 from commands.ports import Remembered, Streams, Vault
-from commands.timers import CHECK, RANK
 from commands.unit import Account, Unit
 from domain.customer.aggregate import Customer
 from domain.errors import NotFound, Refusal, RuleViolated
@@ -72,15 +72,6 @@ class Replay:
     of: Decided | Remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """What falls due next for a customer."""
-
-    due: datetime
-    kind: str
-    stream: str
-
-
 class Shard:
     """``key`` everywhere is a command's key: ``tenant/customer``, or the tenant in the catalog."""
 
@@ -105,10 +96,11 @@ class Shard:
 
     def decide(self, command: Command, now: datetime) -> Decided | Replay:
         """Decide at ``now``, or at the time of the customer's test clock; raises a Refusal, and then nothing has changed."""
-        seen = self._pending.get((command.key, command.id)) or self._streams.remembered(command.key, command.id)
-        if seen is not None:
-            return self._replay(command, seen)
         account = self._account(command.key)
+        if hash(command.id) in account.commands:
+            seen = self._pending.get((command.key, command.id)) or self._streams.remembered(command.key, command.id)
+            if seen is not None:
+                return self._replay(command, seen)
         unit = Unit(command, self._now(command, account, now), account, self._streams, self._catalog, self._vault, self._secret)
         if command.if_match is not None:
             self._check_version(unit, *command.if_match)
@@ -140,12 +132,7 @@ class Shard:
     def _account(self, key: str) -> Account:
         account = self._accounts.get(key)
         if account is None:
-            account = Account(
-                open=dict(self._streams.open_streams(key)),
-                timers=dict(self._streams.timers(key)),
-                invoices=self._streams.count(key, "inv_"),
-            )
-            self._accounts[key] = account
+            account = self._accounts[key] = Account(self._streams.past(key))
             self._evict()
         else:
             self._accounts.move_to_end(key)
@@ -165,7 +152,7 @@ class Shard:
             return command.at
         if clock is None:
             return now
-        due = next_timer(account)
+        due = account.agenda.first()
         if command.from_client and due is not None and due.due < clock:
             raise ClockAdvancing
         return clock
@@ -194,14 +181,13 @@ class Shard:
         """Make what was decided the state that the next decision sees."""
         key = decided.command.key
         account.unsettled += 1
+        account.commands.add(hash(decided.command.id))
         account.data_key = decided.data_keys.get(key, account.data_key)
         for aggregate in decided.touched:
             aggregate.leave_journal()
             account.aggregates[aggregate.id] = aggregate
             self._homes[aggregate.id] = key
-            account.timers.pop(aggregate.id, None)
-            if timers := aggregate.timers():
-                account.timers[aggregate.id] = timers
+            account.agenda.set(aggregate.id, aggregate.timers())
             if isinstance(aggregate, Invoice):
                 account.invoices = max(account.invoices, aggregate.ordinal)
             if (parent := open_parent(aggregate)) is None:
@@ -231,7 +217,7 @@ class Shard:
     def next_due(self, key: str, now: datetime) -> Timer | None:
         """The customer's first timer that is due and fires by a command, or None; a customer on a test clock has none here."""
         account = self._account(key)
-        due = next_timer(account, skip=CHECK)
+        due = account.agenda.first_command()
         if due is None or due.due > now:
             return None
         return None if self.on_clock(key) else due
@@ -243,18 +229,11 @@ class Shard:
 
     def timer(self, key: str) -> Timer | None:
         """The customer's next timer, due or not."""
-        return next_timer(self._account(key))
+        return self._account(key).agenda.first()
 
     def current(self, key: str, stream: str) -> Aggregate | None:
         """The aggregate as of the newest decision."""
         return self._account(key).aggregates.get(stream) or self._streams.load(stream)
-
-
-def next_timer(account: Account, skip: str = "") -> Timer | None:
-    """The first timer by due instant, then by the order of one instant, then by stream."""
-    found = ((due, RANK[kind], stream, kind) for stream, timers in account.timers.items() for kind, due in timers if kind != skip)
-    first = min(found, default=None)
-    return Timer(first[0], first[3], first[2]) if first else None
 
 
 def open_parent(aggregate: Aggregate) -> str | None:

@@ -1,7 +1,6 @@
-"""What fires when a timer falls due, as a table, and the order of one instant.
+"""What fires when a timer falls due, as a table.
 
-A timer is a pure function of its aggregate; it fires as an ordinary command with the id ``timer:<stream>/<kind>/<due>``. The kind
-``check`` is not a command: the same payment attempt is sent again, and its outcome is the command.
+A timer is a pure function of its aggregate; it fires as an ordinary command with the id ``timer:<stream>/<kind>/<due>``.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from commands.subscription.end_trial import end_trial
 from commands.unit import Unit
 from domain.event import Aggregate
 
-CHECK = "check"
-
 TIMERS: dict[str, Callable[[Unit, str], Aggregate]] = {
     "retry": retry,
     "cancel": cancel_as_scheduled,
@@ -26,8 +23,6 @@ TIMERS: dict[str, Callable[[Unit, str], Aggregate]] = {
     "trial_end": end_trial,
     "bill": bill,
 }
-# At one instant: payments first, then the end, then the trial's end, then the bill.
-RANK = {CHECK: 0, "retry": 1, "cancel": 2, "expire": 3, "trial_end": 4, "bill": 5}
 
 
 def timer_command(tenant: str, customer: str, stream: str, kind: str, due: datetime) -> Command:

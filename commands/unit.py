@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar, cast
 
 from eventsourcing.domain import CanMutateAggregate
 
+from commands.agenda import Agenda
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Streams, Timers, Vault
+from commands.ports import Past, Streams, Vault
 from domain.customer.aggregate import Customer
 from domain.errors import NotFound, WrongState
 from domain.event import Aggregate, Event
@@ -23,19 +23,24 @@ from domain.payment.aggregate import Payment
 Loaded = TypeVar("Loaded", bound=Aggregate)
 
 
-@dataclass(slots=True)
 class Account:
-    """A customer as the shard holds it: what is loaded, and what of it is not in the index yet.
+    """A customer (in the catalog a tenant) as the shard holds it: what is loaded, and what of it is not in the index yet.
 
-    ``open`` maps the open invoices and payments to their parents; ``unsettled`` counts the decisions that wait for their commit.
+    ``commands`` holds the hashes of the ids of all its commands: most that come are new, and are known to be so without a look at
+    the index. ``open`` maps the open invoices and payments to their parents; ``unsettled`` counts the decisions that wait for
+    their commit.
     """
 
-    aggregates: dict[str, Aggregate] = field(default_factory=dict)
-    open: dict[str, str] = field(default_factory=dict)
-    timers: dict[str, Timers] = field(default_factory=dict)
-    invoices: int = 0
-    data_key: bytes | None = None
-    unsettled: int = 0
+    __slots__ = ("agenda", "aggregates", "commands", "data_key", "invoices", "open", "unsettled")
+
+    def __init__(self, past: Past) -> None:
+        self.commands = {hash(id) for id in past.commands}
+        self.agenda = Agenda(past.timers)
+        self.open = dict(past.open)
+        self.invoices = past.invoices
+        self.aggregates: dict[str, Aggregate] = {}
+        self.data_key: bytes | None = None
+        self.unsettled = 0
 
 
 class Unit:
@@ -67,6 +72,7 @@ class Unit:
         self._streams = streams
         self._vault = vault
         self._journal: list[CanMutateAggregate[str]] = []
+        self._own_ids: set[str] = set()
         self._invoices_added = 0
         self._added: dict[str, list[Invoice | Payment]] = {}  # by parent
         self.secret = secret
@@ -75,7 +81,9 @@ class Unit:
     def new_id(self, prefix: str) -> str:
         """The command's next id with this prefix."""
         assert self._ids is not None, "the catalog's items are named by their makers"
-        return self._ids.new(prefix)
+        id = self._ids.new(prefix)
+        self._own_ids.add(id)
+        return id
 
     def find(self, cls: type[Loaded], stream: str) -> Loaded | None:
         """The aggregate, to be changed or not, or None where the stream is not there or of another kind or tenant."""
@@ -104,7 +112,8 @@ class Unit:
 
     def add(self, aggregate: Aggregate, name: str = "") -> None:
         """Take a new aggregate in; raises WrongState where its stream exists."""
-        if self.find(type(aggregate), aggregate.id) is not None:
+        # An id made of this command's own can be nobody else's: its stream need not be looked for.
+        if aggregate.id not in self._own_ids and self.find(type(aggregate), aggregate.id) is not None:
             kind = aggregate.TOPIC.replace("_", " ")
             raise WrongState(
                 f"{aggregate.TOPIC}_exists", f"There is a {kind} {name or aggregate.id.rpartition('/')[2]!r} already."

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from hashlib import sha256
+from functools import lru_cache
 
 CUSTOMER, SUBSCRIPTION, INVOICE, PAYMENT = "cus", "sub", "inv", "pay"
 _ROUTING = 8
@@ -16,8 +16,16 @@ _PATTERN = re.compile(rf"(cus|sub|inv|pay)_[0-9a-f]{{{_LENGTH}}}")
 
 def keyed_hash(secret: bytes, *parts: str) -> str:
     """HMAC-SHA-256 of the parts, each with its length, as 64 hex digits."""
-    data = b"".join(f"{len(part.encode())}:".encode() + part.encode() for part in parts)
-    return hmac.new(secret, data, sha256).hexdigest()
+    encoded = [part.encode() for part in parts]
+    mac = _mac(secret).copy()
+    mac.update(b"".join([b"%d:%b" % (len(part), part) for part in encoded]))
+    return mac.hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _mac(secret: bytes) -> hmac.HMAC:
+    """Copied for each hash: hmac.digest would let go of the interpreter every time, and wait to have it back."""
+    return hmac.new(secret, digestmod="sha256")
 
 
 def is_id(text: str, prefix: str) -> bool:

@@ -73,13 +73,16 @@ for _class in _NAMED:
     register_topic(_class.TOPIC, _class)
 
 
+_BESIDE = {"originator_id", "originator_version"}
+
+
 class UnknownEvent(ValueError):
     """A stored name that this version of the program does not know."""
 
 
 def encode(event: Event) -> bytes:
     """The event's stored JSON: all but the stream's id and version, which stand beside it."""
-    return event.model_dump_json(exclude={"originator_id", "originator_version"}).encode()
+    return event.__pydantic_serializer__.to_json(event, exclude=_BESIDE)
 
 
 def decode(stream: str, version: int, name: str, value: bytes) -> Event:

@@ -125,6 +125,10 @@ class IndexQueries:
         fingerprint, stream, version, sequence, hash_ = row
         return StoredCommand(fingerprint, stream, version, sequence, hash_)
 
+    def command_ids(self, scope: str) -> list[str]:
+        """The ids of all commands of a scope."""
+        return [id for (id,) in self._connection.execute("SELECT id FROM commands WHERE scope = ?", (scope,))]
+
     def due_timers(self, clock: str, before: datetime, *, inclusive: bool, limit: int) -> list[Timer]:
         """Timers on test clock ``clock`` (empty: on none) due before ``before``, or at it if ``inclusive``; earliest first."""
         comparison = "<=" if inclusive else "<"

@@ -10,8 +10,9 @@ from datetime import datetime
 
 import structlog
 
+from commands.agenda import CHECK
 from commands.ports import Unavailable
-from commands.timers import CHECK, timer_command
+from commands.timers import timer_command
 from domain.catalog.aggregates import Clock
 from domain.customer.aggregate import Customer
 from domain.payment.aggregate import Payment
@@ -22,6 +23,8 @@ from infra.node.streams import clock_name
 _log = structlog.get_logger(__name__)
 
 TICK_S = 0.2
+BUSY_S = 0.005
+WAITING_MAX = 24  # of a partition's commands, before timers wait
 BATCH = 1000
 CUSTOMERS_AT_ONCE = 256
 
@@ -36,19 +39,28 @@ class Clocks:
     async def run(self) -> None:
         """Fire wall-clock timers until cancelled."""
         while True:
+            more = False
             for partition in list(self._served()):
-                self.fire(partition)
-            await asyncio.sleep(TICK_S)
+                more = self.fire(partition) or more
+                await asyncio.sleep(0)
+            await asyncio.sleep(BUSY_S if more else TICK_S)
 
-    def fire(self, partition: Served) -> None:
-        """Everything that is due on the wall clock in one partition; a payment's check sends the attempt again."""
+    def fire(self, partition: Served) -> bool:
+        """What is due on the wall clock in one partition, and whether more is; a payment's check sends the attempt again.
+
+        Bounded by what waits already: a million renewals at midnight must leave room for a client's command.
+        """
         now = partition.now()
-        due = partition.queries.due_timers("", now, inclusive=True, limit=BATCH)
+        due = partition.queries.due_timers("", now, inclusive=True, limit=2 * WAITING_MAX)
         for timer in due:
             if timer.kind == CHECK:
                 self._check(partition, timer.key, timer.stream, timer.due, now)
         for key in dict.fromkeys(timer.key for timer in due if timer.kind != CHECK):
-            partition.fire_due(key)
+            room = WAITING_MAX - len(partition.unsettled)
+            if room <= 0:
+                break
+            partition.fire_due(key, room)
+        return len(due) > 0
 
     def _check(self, partition: Served, key: str, stream: str, due: datetime, at: datetime) -> None:
         payment = partition.shard.current(key, stream)

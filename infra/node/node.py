@@ -39,6 +39,7 @@ from infra.psp.registry import Gateways
 _log = structlog.get_logger(__name__)
 
 ANSWER_LIMIT_S = 15.0
+EXPIRE_S = 0.5
 CATALOG_LIMIT_S = 2.0
 DRAIN_LIMIT_S = 4.0
 
@@ -85,13 +86,26 @@ class Node:
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._ticking = self._loop.create_task(self._clocks.run())
         self._ticking.add_done_callback(self._ticker_ended)
+        self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
         self._follower.start()
         self._window.start()
+
+    def _expire(self) -> None:
+        """Answer who has waited too long; what they asked for still may be done."""
+        now = self._loop.time()
+        for tickets in (*(served.unsettled for served in self._partitions.values()), *self._held.values()):
+            for ticket in tickets:
+                if ticket.deadline > now:
+                    break  # they stand in the order in which they came
+                if ticket.deadline:
+                    fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
+        self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
 
     async def close(self) -> None:
         """Take no more, let what waits commit, stop owning."""
         self._closing = True
         self._ticking.cancel()
+        self._expiring.cancel()
         for task in self._resumes:
             task.cancel()
         await self._effects.close()
@@ -115,12 +129,12 @@ class Node:
 
     async def _decided(self, command: Command, ticket: Ticket, seen: int) -> Answer:
         try:
-            return await self._answer(ticket)
+            return await ticket.future
         except Refusal:
             # Perhaps for want of something that the catalog has by now, where another node owns it: then decide once more.
             if not await self._catalog_moved_on(seen):
                 raise
-            return await self._answer(self._accept(command))
+            return await self._accept(command).future
 
     def _accept(self, command: Command) -> Ticket:
         served = self._home_of(command)
@@ -138,15 +152,9 @@ class Node:
         await asyncio.sleep(0)  # what was read has hopped onto the loop before
         return self.catalog.sequence > seen
 
-    async def _answer(self, ticket: Ticket) -> Answer:
-        try:
-            return await asyncio.wait_for(asyncio.shield(ticket.future), ANSWER_LIMIT_S)
-        except TimeoutError:
-            raise Unavailable("outcome_unknown", "It may have been done: send it again with the same key.") from None
-
     async def _submit_own(self, command: Command) -> Answer:
         """A timer's or an outcome's: never refused for the queue's length."""
-        return await self._answer(self._home_of(command).enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S))
+        return await self._home_of(command).enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S).future
 
     def _home_of(self, command: Command) -> Served:
         if not command.customer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,21 +75,21 @@ class Served:
         now = self._wall()
         return now if self._last_time is None else max(now, self._last_time)
 
-    def fire_due(self, key: str) -> None:
+    def fire_due(self, key: str, at_most: int = sys.maxsize) -> None:
         """Let every timer of a customer that is due by now go first."""
         now = self.now()
-        while (timer := self.shard.next_due(key, now)) is not None:
+        while at_most > 0 and (timer := self.shard.next_due(key, now)) is not None:
             tenant, _, customer = key.partition("/")
             ticket = self.enqueue(timer_command(tenant, customer, timer.stream, timer.kind, timer.due))
+            ticket.future.add_done_callback(_retrieved)
             if isinstance(ticket.decision, Refusal):
                 _log.error("timer refused", stream=timer.stream, kind=timer.kind, refusal=str(ticket.decision))
                 return
+            at_most -= 1
 
     def enqueue(self, command: Command, deadline: float = 0.0) -> Ticket:
         """Decide and let it wait for its window; ``deadline`` is the loop time at which a failing log ends the wait."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(_retrieved)
-        ticket = Ticket(command, future, deadline=deadline)
+        ticket = Ticket(command, asyncio.get_running_loop().create_future(), deadline=deadline)
         self.admit(ticket)
         return ticket
 
@@ -184,6 +185,6 @@ def fail(ticket: Ticket, error: Exception) -> None:
 
 
 def _retrieved(future: asyncio.Future[Answer]) -> None:
-    """Timers' and outcomes' futures may have nobody who waits; their errors are not lost, they are told where they arise."""
+    """A timer's future has nobody who waits; its error is not lost, it is told where it arises."""
     if not future.cancelled():
         future.exception()

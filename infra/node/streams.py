@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from commands.ports import Remembered, Timers
+from commands.ports import Past, Remembered, Timers
 from commands.shard import open_parent
 from domain.customer.aggregate import Customer
 from domain.event import Aggregate
+from domain.ids import INVOICE
 from domain.payment.aggregate import Payment
 from domain.registry import decode
 from infra.eventlog.derived import Derived, StoredRow
@@ -59,14 +60,14 @@ class IndexStreams:
         found = self._queries.command(key, command_id)
         return Remembered(found.fingerprint, found.stream, found.version, found.sequence, found.hash) if found else None
 
-    def open_streams(self, key: str) -> Mapping[str, str]:
-        return {row.stream: row.parent for row in self._queries.streams_of(key) if row.open}
-
-    def count(self, key: str, prefix: str) -> int:
-        return sum(row.stream.startswith(prefix) for row in self._queries.streams_of(key))
-
-    def timers(self, key: str) -> Mapping[str, Timers]:
-        found: dict[str, Timers] = {}
+    def past(self, key: str) -> Past:
+        timers: dict[str, Timers] = {}
         for timer in self._queries.timers_of(key):
-            found[timer.stream] = (*found.get(timer.stream, ()), (timer.kind, timer.due))
-        return found
+            timers[timer.stream] = (*timers.get(timer.stream, ()), (timer.kind, timer.due))
+        streams = self._queries.streams_of(key)
+        return Past(
+            commands=self._queries.command_ids(key),
+            open={row.stream: row.parent for row in streams if row.open},
+            timers=timers,
+            invoices=sum(row.stream.startswith(f"{INVOICE}_") for row in streams),
+        )

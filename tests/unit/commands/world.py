@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from commands.agenda import CHECK
 from commands.catalog.view import CatalogView
 from commands.command import Command
 from commands.payment.settle import outcome_command
-from commands.ports import Captured, ChargeOutcome, Declined, Remembered, Timers, Unknown
+from commands.ports import Captured, ChargeOutcome, Declined, Past, Remembered, Unknown
 from commands.shard import Decided, Replay, Shard, open_parent
-from commands.timers import CHECK, timer_command
+from commands.timers import timer_command
 from commands.unit import Unit
 from domain.catalog.aggregates import Clock
 from domain.customer.aggregate import Customer
@@ -107,15 +108,15 @@ class MemoryStreams:
     def remembered(self, key: str, command_id: str) -> Remembered | None:
         return self._commands.get((key, command_id))
 
-    def open_streams(self, key: str) -> Mapping[str, str]:
-        parents = {aggregate.id: open_parent(aggregate) for aggregate in self.all(Aggregate, key)}
-        return {stream: parent for stream, parent in parents.items() if parent is not None}
-
-    def count(self, key: str, prefix: str) -> int:
-        return sum(stream.startswith(prefix) for stream, owner in self._keys.items() if owner == key)
-
-    def timers(self, key: str) -> Mapping[str, Timers]:
-        return {aggregate.id: aggregate.timers() for aggregate in self.all(Aggregate, key) if aggregate.timers()}
+    def past(self, key: str) -> Past:
+        aggregates = self.all(Aggregate, key)
+        parents = {aggregate.id: open_parent(aggregate) for aggregate in aggregates}
+        return Past(
+            commands=[id for scope, id in self._commands if scope == key],
+            open={stream: parent for stream, parent in parents.items() if parent is not None},
+            timers={aggregate.id: aggregate.timers() for aggregate in aggregates if aggregate.timers()},
+            invoices=sum(isinstance(aggregate, Invoice) for aggregate in aggregates),
+        )
 
     def all(self, cls: type[A], key: str = "") -> list[A]:
         """Every aggregate of a class, oldest first."""
