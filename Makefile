@@ -5,7 +5,7 @@ READY := .venv/ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format docs lock clean
+.PHONY: help run test test-fast bench lint format docs lock clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: lint ## ruff, mypy and every test; Kafka from KAFKA_BOOTSTRAP, Docker or M
 
 test-fast: $(READY) ## the tests that need no Kafka, in under a minute
 	$(BIN)/pytest -m "not kafka and not slow"
+
+bench: $(READY) ## measure everything against its ceilings, or make bench NAME=commands; wants a quiet machine
+	@$(BIN)/python -m bench $(NAME)
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .

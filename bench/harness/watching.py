@@ -1,0 +1,47 @@
+"""What the log of a running deployment says, without asking its processes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bench.harness.deployment import Deployment, await_condition
+from infra.bootstrap import open_log
+from infra.eventlog.log import Log
+from infra.eventlog.walk import walk
+
+_QUIET_S = 0.5
+_SETTLE_LIMIT_S = 600.0
+
+
+@contextmanager
+def watched(deployment: Deployment) -> Iterator[Log]:
+    """A deployment's log, to be read."""
+    with open_log(deployment.settings, must_exist=True) as log:
+        yield log
+
+
+def await_quiet(log: Log) -> float:
+    """Wait until nothing more is written, such as charges that follow from commands; when that began, by the monotonic clock."""
+    ends, since = _ends(log), time.monotonic()
+
+    def quiet() -> bool:
+        nonlocal ends, since
+        now = _ends(log)
+        if now != ends:
+            ends, since = now, time.monotonic()
+        return time.monotonic() - since > _QUIET_S
+
+    await_condition(quiet, "the log does not come to rest", _SETTLE_LIMIT_S)
+    return since
+
+
+def _ends(log: Log) -> dict[str, int]:
+    return {partition: log.end(partition) for partition in log.partitions}
+
+
+def streams(log: Log, event_type: str) -> Counter[str]:
+    """How often an event of this type stands in each stream, in the whole log."""
+    return Counter(record.attributes["subject"] for record in walk(log) if record.attributes["type"] == event_type)
