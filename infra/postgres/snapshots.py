@@ -6,6 +6,7 @@ positions are of one moment. The server ends a statement that runs too long.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,8 @@ from infra.postgres.migrate import migrations
 from queries.ports import ReadModelsUnavailable, Row
 
 STATEMENT_TIMEOUT_S = 5
+# The server's own limit comes first, unless the server answers nothing at all.
+QUESTION_LIMIT_S = STATEMENT_TIMEOUT_S + 1.0
 CONNECTION_WAIT_S = 2.0
 CONNECTIONS_MAX = 8
 # A reconnection that failed this long is given up; the next question starts another at once, instead of a back-off grown long.
@@ -30,7 +33,13 @@ SELECT partition, sequence FROM ledger.positions,
 """
 _LAG = "SELECT extract(epoch FROM now() - caught_up_at)::float8 AS lag_s FROM ledger.heartbeat"
 
-Connection = psycopg.AsyncConnection[DictRow]
+
+class Connection(psycopg.AsyncConnection[DictRow]):
+    """A connection of the query role's."""
+
+    async def cancel_safe(self, *, timeout: float = 0.0) -> None:  # noqa: ARG002  psycopg's own would wait as long for an answer
+        """Called where a question is given up: a server that did not answer it is not asked to cancel it, but left."""
+        await self.close()
 
 
 class PostgresSnapshot:
@@ -101,8 +110,10 @@ class PostgresReadModels:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         try:
-            async with self._pool.connection() as connection:
+            async with asyncio.timeout(QUESTION_LIMIT_S), self._pool.connection() as connection:
                 yield connection
+        except TimeoutError as error:
+            raise ReadModelsUnavailable(f"no answer within {QUESTION_LIMIT_S} s") from error
         except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:
             raise ReadModelsUnavailable(str(error).strip()) from error
         except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:

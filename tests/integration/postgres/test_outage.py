@@ -1,16 +1,19 @@
-"""Postgres goes away and comes back: projector and query API go on by themselves."""
+"""Postgres goes away, or stalls, and comes back: projector and query API go on by themselves."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
 
 import httpx
+import psutil
 import pytest
 
 from infra.eventlog.sqlite import SqliteLog
@@ -18,7 +21,7 @@ from infra.postgres.embedded import embedded_postgres
 from infra.postgres.migrate import migrate
 from infra.postgres.projector import run_projector
 from infra.postgres.roles import projector_dsn, query_dsn
-from infra.postgres.snapshots import PostgresReadModels
+from infra.postgres.snapshots import CONNECTION_WAIT_S, CONNECTIONS_MAX, QUESTION_LIMIT_S, PostgresReadModels
 from queries.api import create_query_app
 from tests.read_models.story import PARTITIONS, FakeVault, Life, Writer
 
@@ -77,3 +80,43 @@ def test_an_outage_is_a_503_and_passes(folder: Path, tmp_path: Path) -> None:
         stop.set()
         writer.close()
         log.close()
+
+
+@contextmanager
+def stalled(folder: Path) -> Iterator[None]:
+    """The server is there, and answers nothing: a disk, or a network, that hangs."""
+    postmaster = psutil.Process(int((folder / "data" / "postmaster.pid").read_text().split()[0]))
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def test_a_server_that_stalls_is_waited_for_a_few_seconds(folder: Path) -> None:
+    async def timed(client: httpx.AsyncClient) -> float:
+        begun = time.monotonic()
+        answer = await client.get("/v1/customers", headers=ADMIN)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.json()["code"] == "read-model-unavailable"
+        return time.monotonic() - begun
+
+    async def run() -> None:
+        with embedded_postgres(folder) as dsn:
+            migrate(dsn)
+            app = create_query_app(PostgresReadModels(query_dsn(dsn)), environment="sandbox", admin_key="admin")
+            transport = httpx.ASGITransport(app=app)
+            async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+                # given a server that answered
+                await until(client, "/v1/customers", 200)
+                with stalled(folder):
+                    # when it stalls, then more questions than there are connections are each answered, and in time
+                    waits = await asyncio.gather(*(timed(client) for _ in range(2 * CONNECTIONS_MAX)))
+                    assert max(waits) < QUESTION_LIMIT_S + CONNECTION_WAIT_S + 2
+                # when it goes on, then so do the answers
+                await until(client, "/v1/customers", 200)
+
+    asyncio.run(run())
