@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
@@ -32,14 +32,34 @@ from queries.api import create_query_app
 _log = structlog.get_logger(__name__)
 
 GRACE_S = 3
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # The window thread comes back from the log's client several times a window and waits for the interpreter each time: 5 ms is the
 # default.
 SWITCH_INTERVAL_S = 0.0001
 
 
+class _Server(uvicorn.Server):
+    """Ends in good order on SIGTERM and SIGINT.
+
+    By itself uvicorn raises the signal again once its connections are closed, and the process would die there: with commands
+    that have not been answered, the group of owners not left, nothing else closed.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+
 async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) -> None:
     """Answer HTTP until a signal comes or one of ``others`` ends; raises what that one raised."""
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app, host=host, port=port, loop="uvloop", http="httptools", lifespan="off", access_log=False, log_config=None,
             timeout_graceful_shutdown=GRACE_S, server_header=False,
@@ -136,7 +156,7 @@ async def _until(projecting: asyncio.Future[None]) -> None:
 
 async def _until_signal(projecting: asyncio.Future[None]) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, told.set)
     projecting.add_done_callback(lambda _: told.set())
     await told.wait()

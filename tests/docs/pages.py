@@ -12,10 +12,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 RUN = ("sh run", "python run", "js run")
@@ -58,6 +59,15 @@ def blocks(page: Path) -> Iterator[Block]:
         adjacent = following is not None and following[1] in PRINTED and not text[fence.end() : following.start()].strip()
         printed, exact = (following[2], following[1] == EXACT) if following is not None and adjacent else (None, False)
         yield Block(fence[1].strip(), fence[2], text.count("\n", 0, fence.start()) + 1, printed, exact)
+
+
+def function(page: str, file: str, name: str) -> Callable[..., Any]:
+    """A function from the block of a page that is called ``file``."""
+    [text] = [block.text for block in blocks(ROOT / "docs" / page) if block.text.startswith(f"# {file}\n")]
+    found: dict[str, Any] = {}
+    exec(compile(text, file, "exec"), found)
+    made: Callable[..., Any] = found[name]
+    return made
 
 
 def run(page: Path, folder: Path, environment: Mapping[str, str]) -> list[tuple[Block, str]]:

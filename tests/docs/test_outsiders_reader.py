@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -12,24 +11,14 @@ from hypothesis import strategies as st
 from infra.eventlog.kafka_message import headers_of
 from infra.eventlog.reader import Command, LogBroken, Reader, ReaderState
 from infra.eventlog.record import Record
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import function
 from tests.unit.eventlog.chain import Chain
 
 Counted = list[str]
 BROKEN = "stop and call somebody"
 
-
-def function(file: str, name: str) -> Callable[..., Any]:
-    """A function from the block of the analysts' page that is called ``file``."""
-    [text] = [block.text for block in blocks(ROOT / "docs/analysts.md") if block.text.startswith(f"# {file}\n")]
-    found: dict[str, Any] = {}
-    exec(compile(text, file, "exec"), found)
-    made: Callable[..., Any] = found[name]
-    return made
-
-
-counted = function("counted.py", "counted")
-content_hash = function("recompute.py", "content_hash")
+counted = function("analysts.md", "counted.py", "counted")
+content_hash = function("analysts.md", "recompute.py", "content_hash")
 
 
 def as_read(records: Iterable[Record]) -> Iterator[tuple[dict[str, str], bytes]]:

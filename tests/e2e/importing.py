@@ -17,6 +17,8 @@ from infra.ledger_client import LedgerClient, Reply
 from tests.e2e.running import Running
 
 TELCO = Path(__file__).parents[2] / "docs" / "how-to" / "telco.toml"
+# The telecom company's file, where it is.
+REAL = Path(__file__).parents[3] / "shared" / "data" / "telco" / "Telco-Customer-Churn.csv"
 T = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,13 @@ from infra.postgres.projector import project_to_end, rebuild
 from infra.postgres.roles import projector_dsn
 from infra.settings import Settings, ensure_secrets, load_settings, variable
 from infra.supervisor import Supervisor
+
+# With Kafka they are given; and two ledgers with the same ones make the same ids.
+SECRETS = {
+    "secret": "s" * 32,
+    "master_key": base64.b64encode(b"m" * 32).decode(),
+    "admin_key": "a" * 32,
+}
 
 
 @dataclass(frozen=True)

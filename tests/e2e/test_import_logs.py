@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,17 +16,11 @@ from infra.eventlog import topics
 from infra.importing.generate import generate
 from infra.importing.report import ImportReport
 from infra.postgres.digest import Digest
-from tests.e2e.importing import assert_each_as_the_file_says, import_file
-from tests.e2e.running import Running, configured, started
+from tests.e2e.importing import REAL, assert_each_as_the_file_says, import_file
+from tests.e2e.running import SECRETS, Running, configured, started
 
 TENANT = "telco"
 PARTITIONS = 12
-REAL = Path(__file__).parents[3] / "shared" / "data" / "telco" / "Telco-Customer-Churn.csv"
-SECRETS = {
-    "secret": "s" * 32,
-    "master_key": base64.b64encode(b"m" * 32).decode(),
-    "admin_key": "a" * 32,
-}
 
 
 @contextmanager

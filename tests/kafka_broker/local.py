@@ -33,15 +33,16 @@ class BrokerError(RuntimeError):
 
 
 @contextmanager
-def local_broker(folder: Path) -> Iterator[str]:
+def local_broker(folder: Path, ports: tuple[int, int] | None = None) -> Iterator[str]:
     """Run a broker with its data in ``folder`` while the block runs; gives its address. Its output is in ``folder/broker.log``.
 
+    ``ports`` are its own and its controller's: one that is to come back where its clients look for it needs the same again.
     Raises BrokerError where Java or Maven is missing, or the broker does not come up.
     """
     java = _java()
     jars = _jars()
     folder.mkdir(parents=True, exist_ok=True)
-    port, controller_port = _free_ports()
+    port, controller_port = ports or free_ports()
     settings = broker_settings(port, controller_port, str(folder / "data"))
     # Nothing outside this machine has a business with it.
     settings["listeners"] = f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
@@ -54,7 +55,7 @@ def local_broker(folder: Path) -> Iterator[str]:
         _format(run, properties)
     with (folder / "broker.log").open("ab") as log:
         broker = subprocess.Popen(
-            [*_dies_with_its_parent(), *run, "kafka.Kafka", str(properties)],
+            [*dies_with_its_parent(), *run, "kafka.Kafka", str(properties)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -104,7 +105,8 @@ def _jars() -> Path:
     return jars
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
+    """Two ports that nobody listens on."""
     with socket.socket() as one, socket.socket() as two:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))
@@ -119,8 +121,8 @@ def _format(run: list[str], properties: Path) -> None:
         raise BrokerError(f"the broker's folder could not be formatted: {(done.stderr or done.stdout).strip()[-400:]}")
 
 
-def _dies_with_its_parent() -> list[str]:
-    """A killed test run must not leave half a gigabyte of broker behind. Where the tool is missing, it does."""
+def dies_with_its_parent() -> list[str]:
+    """What a command begins with so that a killed test run leaves nothing behind. Where the tool is missing, it does."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 

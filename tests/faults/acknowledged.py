@@ -1,0 +1,37 @@
+"""What clients were told: the receipt of every command that was answered, taken down at the client's side of the connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an answer proves: a version of a stream, at a position, in an event with this hash."""
+
+    stream: str
+    version: int
+    position: str
+    event_hash: str
+
+
+class Acknowledged(httpx.AsyncBaseTransport):
+    """Passes requests on; ``receipts`` are those of each idempotency key: one, however often it was answered."""
+
+    def __init__(self) -> None:
+        self.receipts: dict[str, set[Receipt]] = {}
+        self._inner = httpx.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and response.is_success:
+            receipt = orjson.loads(await response.aread())["receipt"]
+            self.receipts.setdefault(key, set()).add(Receipt(**receipt))
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

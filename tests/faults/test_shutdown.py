@@ -1,0 +1,65 @@
+"""SIGTERM while commands are under way: the node ends within seconds, and whatever it had answered is in the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import ready
+from infra.eventlog import topics
+from infra.ledger_client import LedgerClient
+from tests.e2e.running import SECRETS, Running, configured
+from tests.faults.acknowledged import Acknowledged
+from tests.faults.deployment import PARTITIONS, Log, Service
+from tests.faults.load import live, open_shop
+from tests.faults.plain_reader import find, partitions
+from tests.integration.kafka.support import until
+
+LIMIT_S = 5.0
+CUSTOMERS = 120
+# So many commands are answered before the signal comes.
+BEFORE = 100
+
+pytestmark = pytest.mark.slow
+
+
+async def stopped_under_load(running: Running, key: str, node: Service, acknowledged: Acknowledged) -> int | None:
+    """Send all commands of all customers, stop the node among them and start it again; gives its exit code."""
+    async with LedgerClient(running.url, key, transport=acknowledged) as client:
+        await open_shop(client)
+        lives = asyncio.gather(*(live(client, number) for number in range(CUSTOMERS)))
+        while len(acknowledged.receipts) < BEFORE:
+            await asyncio.sleep(0.005)
+        code = await asyncio.to_thread(node.terminate, LIMIT_S)
+        assert not lives.done(), "nothing was under way"
+        node.start()
+        await lives
+    return code
+
+
+@pytest.mark.parametrize("log", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def test_a_node_that_is_told_to_end_loses_no_command(log: Log, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # given a command node
+    given: Mapping[str, str] = {}
+    if log == "kafka":
+        bootstrap, environment = (request.getfixturevalue(f"kafka_{name}") for name in ("bootstrap", "environment"))
+        topics.create(bootstrap, environment, PARTITIONS, 1, 1)
+        given = {"environment": environment, "kafka_bootstrap": bootstrap}
+    running = configured(tmp_path / "state", "postgresql://unused", **given, **SECRETS)
+    node = Service("commands", running, tmp_path / "commands.log")
+    node.start()
+    try:
+        until(lambda: ready(running.settings), limit_s=60)
+        key = running.tenant_key("shop")
+        # when it is stopped under load and started again, then it ends in time and in good order
+        acknowledged = Acknowledged()
+        assert asyncio.run(stopped_under_load(running, key, node, acknowledged)) == 0
+    finally:
+        node.stop()
+    # and every command is in the log, once: those that it answered, and those that were sent again
+    found = find(partitions(running.settings), acknowledged.receipts)
+    assert found.commands >= len(acknowledged.receipts) > CUSTOMERS * 2
+    assert found.claims == 2 * (PARTITIONS + 1)
