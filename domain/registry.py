@@ -95,4 +95,4 @@ def decode(stream: str, version: int, name: str, value: bytes) -> Event:
         event_class = EVENTS[name]
     except KeyError:
         raise UnknownEvent(f"no event is named {name!r}") from None
-    return event_class(originator_id=stream, originator_version=version, **payload)
+    return event_class.model_validate({"originator_id": stream, "originator_version": version, **payload})

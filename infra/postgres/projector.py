@@ -53,21 +53,26 @@ def _follow(log: Log, dsn: str, vault: Unseal, stop: Signal, settled: Progress) 
         try:
             while not stop.is_set():
                 settled(session.advance(POLL_S))
+            settled(session.settle())
         finally:
             session.close()
 
 
 def project_to_end(log: Log, dsn: str, vault: Unseal, on_events: Progress | None = None) -> None:
     """Project what is in the log now, then return. Raises what ``run_projector`` waits for."""
+
+    def told(events: int) -> None:
+        if on_events is not None and events:
+            on_events(events)
+
     with psycopg.connect(dsn, autocommit=True) as connection:
         states = positions.load(connection, log)
         ends = {partition: log.end(partition) for partition in states}
         session = Session(connection, log, vault, states)
         try:
             while any(session.position(partition) < end for partition, end in ends.items()):
-                events = session.advance(POLL_S)
-                if on_events is not None and events:
-                    on_events(events)
+                told(session.advance(POLL_S))
+            told(session.settle())
         finally:
             session.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import orjson
@@ -47,7 +48,9 @@ class _Step:
 
 
 class Session:
-    """Reads on from ``states`` and commits each batch. After any error it is of no use any more: close it, begin another."""
+    """Reads on from ``states`` and commits each batch, while it judges the next one. After any error it is of no use any more:
+    close it, begin another.
+    """
 
     def __init__(self, connection: psycopg.Connection, log: Log, vault: Unseal, states: Mapping[str, ReaderState]) -> None:
         self._connection = connection
@@ -55,25 +58,37 @@ class Session:
         self._committed = dict(states)
         self._readers = {partition: Reader(state) for partition, state in states.items()}
         self._heartbeat_due = 0.0
+        # Python waits for Postgres a third of the time: a thread waits for it, so that the next batch is judged meanwhile.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="projector")
+        self._committing: Future[int] | None = None
         self._source = log.reader({partition: state.offset for partition, state in states.items()})
 
     def close(self) -> None:
+        self._writer.shutdown()
         self._source.close()
 
     def position(self, partition: str) -> int:
-        """The next offset to be read; all commands that end below it are committed."""
+        """The next offset to be read; once settled, all commands that end below it are committed."""
         return self._source.position(partition)
 
     def advance(self, wait_s: float) -> int:
-        """Apply what the log has now, at most about a batch; waits up to ``wait_s`` for a first record. Gives the events."""
-        records = self._poll(wait_s)
-        if not records:
-            self._beat()
-            return 0
+        """Begin to apply what the log has now, at most about a batch; waits up to ``wait_s`` for a first record.
+
+        Gives the events of the batch before, which is committed now. Raises what kept either batch from it.
+        """
+        records = self._poll(0 if self._committing else wait_s)
         step = self._judge(records)
+        events = self.settle()
         if step.states:
-            self._commit(step)
-        return step.events
+            self._committing = self._writer.submit(self._commit, step)
+        elif not records:
+            self._beat()
+        return events
+
+    def settle(self) -> int:
+        """Wait for the batch that is being committed and give its events. Raises what kept it from being committed."""
+        committing, self._committing = self._committing, None
+        return 0 if committing is None else committing.result()
 
     def _poll(self, wait_s: float) -> Sequence[Record]:
         records = list(self._source.poll(wait_s))
@@ -99,8 +114,8 @@ class Session:
                 step.states[partition] = state
         return step
 
-    def _commit(self, step: _Step) -> None:
-        """Rows and states, or neither. Raises OtherProjector, ProjectionBroken, psycopg's errors."""
+    def _commit(self, step: _Step) -> int:
+        """Rows and states, or neither; gives the events. Raises OtherProjector, ProjectionBroken, psycopg's errors."""
         with self._connection.transaction():
             positions.advance(self._connection, self._committed, step.states)
             with self._connection.pipeline():
@@ -124,6 +139,7 @@ class Session:
                 kind=quarantine.kind,
                 reason=quarantine.reason,
             )
+        return step.events
 
     def _beat(self) -> None:
         """Note, once a second, that there is nothing more to read."""

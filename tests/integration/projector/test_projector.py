@@ -126,6 +126,7 @@ def test_a_command_is_applied_whole_or_not_at_all(told: SqliteLog, dsn: str) -> 
         small = Small(Session(connection, told, FakeVault(), positions.load(connection, told)), 1)
         for _ in range(sum(ends[-1] for ends in commands.values()) + PARTITIONS + 1):
             small.advance()
+            small.session.settle()
             for partition, sequence in sequences(dsn).items():
                 assert sequence in commands.get(partition, [0])
         small.session.close()
@@ -135,10 +136,12 @@ def test_a_second_projector_writes_nothing_and_stops(told: SqliteLog, dsn: str) 
     with psycopg.connect(dsn, autocommit=True) as mine, psycopg.connect(dsn, autocommit=True) as theirs:
         first = Session(mine, told, FakeVault(), positions.load(mine, told))
         second = Session(theirs, told, FakeVault(), positions.load(theirs, told))
-        assert first.advance(0)
+        first.advance(0)
+        assert first.settle()
         before = digest(dsn).overall
+        second.advance(0)
         with pytest.raises(OtherProjector):
-            second.advance(0)
+            second.settle()
         first.close()
         second.close()
     assert digest(dsn).overall == before
