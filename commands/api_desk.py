@@ -7,14 +7,13 @@ shard's. Nothing here waits for the client: once submitted, a command goes on wh
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import structlog
-from fastapi import FastAPI, Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 from commands import api_body, api_headers, api_render
 from commands.api_route import ApiSettings, Call, CommandRoute, Order, Outcome, Sender
@@ -22,6 +21,7 @@ from commands.command import Command
 from commands.ports import Answer, Ledger, Vault
 from domain.ids import CUSTOMER, is_id, keyed_hash
 from infra.http.auth import Authenticator, Principal, StoredKey
+from infra.http.context import log_with
 from infra.http.positions import parse_positions, parse_wait_s
 from infra.http.problems import Problem, invalid, unavailable
 
@@ -52,36 +52,26 @@ class Desk:
             return None
         return StoredKey(f"api_key:{key.api_key}", key.secret_hash, frozenset(key.permissions), key.revoked_at is not None)
 
-    def add(self, app: FastAPI, route: CommandRoute[Any]) -> None:
-        """Let the app answer a command's route."""
-        app.add_api_route(
-            route.path, self._endpoint(route), methods=["POST"], name=route.name, tags=[route.tag],
-            description=route.description, **route.document(),
-        )  # fmt: skip
-
-    def _endpoint(self, route: CommandRoute[Any]) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            headers = api_headers.read(request.scope["headers"])
-            sender = await self.sender(headers, request.state.traceparent)
-            route.permit(sender.caller)
-            if request.scope["query_string"]:
-                raise invalid("query", "", "unknown_parameter", "Commands take no query parameters.")
-            call = self.call(
-                route,
-                sender,
-                path=request.scope["path"],
-                id=request.path_params.get("id", ""),
-                value=await _json(request, headers),
-                key=api_headers.idempotency_key(headers),
-                version=api_headers.if_match(headers),
-                reason=sender.reason,
-            )
-            order = route.order(call)
-            done = await self.submit(call, order)
-            reply = self.reply(done, await self.outcome(route, order, done))
-            return Response(reply.body, reply.status, headers=reply.headers, media_type="application/json")
-
-        return answer
+    async def answer(self, route: CommandRoute[Any], id: str, scope: Scope, receive: Receive) -> Reply:
+        """Have a request's command done; ``id`` is the one in its path. Raises a Problem, a Refusal or Unavailable."""
+        headers = api_headers.read(scope["headers"])
+        sender = await self.sender(headers, scope["state"]["traceparent"])
+        route.permit(sender.caller)
+        if scope["query_string"]:
+            raise invalid("query", "", "unknown_parameter", "Commands take no query parameters.")
+        call = self.call(
+            route,
+            sender,
+            path=scope["path"],
+            id=id,
+            value=_json(await _body(receive), headers),
+            key=api_headers.idempotency_key(headers),
+            version=api_headers.if_match(headers),
+            reason=sender.reason,
+        )
+        order = route.order(call)
+        done = await self.submit(call, order)
+        return self.reply(done, await self.outcome(route, order, done))
 
     async def caller(self, headers: api_headers.Headers, permission: str) -> Principal:
         """Who sends this; raises a Problem with status 401 or 403."""
@@ -89,7 +79,7 @@ class Desk:
             api_headers.text(headers, b"authorization"), api_headers.text(headers, b"x-tn")
         )
         caller.require(permission)
-        structlog.contextvars.bind_contextvars(tenant=caller.tenant)
+        log_with(tenant=caller.tenant)
         return caller
 
     async def sender(self, headers: api_headers.Headers, traceparent: str) -> Sender:
@@ -129,7 +119,7 @@ class Desk:
             raise Problem(400, "if-match-without-resource", "If-Match does not fit", "What is created here has no version yet.")
         tenant, home, caller = order.tenant or call.tenant, order.home, call.sender.caller
         id = f"client:{keyed_hash(self.settings.secret, 'command', tenant, call.key)}"
-        structlog.contextvars.bind_contextvars(command_id=id)
+        log_with(command_id=id)
         return self.ledger.submit(
             Command(
                 tenant=tenant,
@@ -171,8 +161,20 @@ def idempotency_key_missing() -> Problem:
     return Problem(400, "idempotency-key-missing", "An Idempotency-Key is required", "Send a new key with each new command.")
 
 
-async def _json(request: Request, headers: api_headers.Headers) -> Any:
-    data = await request.body()
+async def _body(receive: Receive) -> bytes:
+    """Raises ClientDisconnect where the end does not come."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part: bytes = message.get("body", b"")
+        body = body + part if body else part
+        if not message.get("more_body", False):
+            return body
+
+
+def _json(data: bytes, headers: api_headers.Headers) -> Any:
     if not data:
         return {}  # a command without details; where some are needed, each missing one is named
     content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()

@@ -201,9 +201,9 @@ _PATHS: dict[type[Aggregate], Callable[[Any], str]] = {
 
 def answer_headers(answer: Answer, shown: Aggregate, *, located: bool, position: str = "") -> dict[str, str]:
     """What goes with every answer to a command that appended, now or before. ``located``: say where the resource is."""
-    headers = {"ETag": etag(tag(shown)), "Ledger-Position": position or answer.position}
+    headers = {"etag": etag(tag(shown)), "ledger-position": position or answer.position}
     if located:
-        headers["Location"] = f"/v1/{_PATHS[type(shown)](shown)}"
+        headers["location"] = f"/v1/{_PATHS[type(shown)](shown)}"
     if answer.replayed:
-        headers["Idempotent-Replayed"] = "true"
+        headers["idempotent-replayed"] = "true"
     return headers

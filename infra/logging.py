@@ -1,7 +1,7 @@
 """Logs: one line an event, JSON or pretty on a terminal, with the request's context, from every library through one pipe.
 
-Never a secret and never personal data: see ``infra.redaction``. The request id, tenant and command id come from structlog's
-context variables, bound where a request or a command begins.
+Never a secret and never personal data: see ``infra.redaction``. The request id, tenant and command id come from the present
+request's context (``infra.http.context``), or from structlog's own context variables.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from infra.http.context import merge_request
 from infra.redaction import redact
 
 # Their loggers follow the level that is set. Others are heard from warnings on: debugging libraries log headers and parameters.
@@ -34,6 +35,7 @@ def configure_logging(
     """Send all logs of this process to ``stream`` (standard error). Run uvicorn with ``log_config=None``: its logs come along."""
     out = stream or sys.stderr
     shared: list[Processor] = [
+        merge_request,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
@@ -61,7 +62,8 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) ->
     """Answer HTTP until a signal comes or one of ``others`` ends; raises what that one raised."""
     server = _Server(
         uvicorn.Config(
-            app, host=host, port=port, loop="uvloop", http="httptools", lifespan="off", access_log=False, log_config=None,
+            app, host=host, port=port, http="httptools", lifespan="off", access_log=False, log_config=None,
+            proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S, server_header=False,
         )
     )  # fmt: skip
@@ -78,7 +80,7 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) ->
 
 
 @asynccontextmanager
-async def _command_side(settings: Settings) -> AsyncIterator[tuple[Node, FastAPI]]:
+async def _command_side(settings: Settings) -> AsyncIterator[tuple[Node, ASGIApp]]:
     async with AsyncExitStack() as stack:
         stack.callback(index_lock(settings.state / "index").release)
         log = stack.enter_context(open_log(settings))
@@ -175,4 +177,4 @@ def end_with_parent() -> None:
 
 def run_process(main: Callable[[Settings], Coroutine[None, None, None]], settings: Settings) -> None:
     """Run one of the coroutines above to its end."""
-    asyncio.run(main(settings))
+    uvloop.run(main(settings))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
-import structlog
 from fastapi import Depends, Header, Request, Response, Security
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
@@ -18,6 +17,7 @@ from pydantic import BaseModel
 from domain.ids import is_id, partition_of
 from infra.http import etags, positions, problems
 from infra.http.auth import Authenticator, Principal, StoredKey, tenant_required
+from infra.http.context import log_with
 from infra.http.problems import Problem
 from infra.http.resources import Page as PageBody
 from queries import api_keys, lists
@@ -217,7 +217,7 @@ async def asking(
         await asked.reached({"catalog": required["catalog"]}, wait_s)
         principal = await asked.authenticator.authenticate(authorization, x_tn)
     principal.require("read")
-    structlog.contextvars.bind_contextvars(tenant=principal.tenant)
+    log_with(tenant=principal.tenant)
     return Asking(asked, principal, required, wait_s, if_none_match)
 
 
