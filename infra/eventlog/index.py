@@ -103,6 +103,8 @@ class Index:
             self.queries.close()
             self.close()
             raise IndexUnusable(f"{self.path} is an index of {row[0]}, not of {identity}; delete it to have it rebuilt")
+        else:  # a full disk shows here, before anything is claimed with it
+            self._writing.execute("UPDATE meta SET value = value WHERE name = 'state'")
         return self.queries.state()
 
     def stage(self, commands: Sequence[Command], derived: Mapping[str, Derived]) -> None:

@@ -55,6 +55,10 @@ class Listener(Protocol):
         """The entries of these tokens have committed."""
         ...
 
+    def proved(self) -> None:
+        """Nothing waited to be written; the log was there, and what is served is ours."""
+        ...
+
     def failed(self, epochs: Mapping[str, int], reason: str, /) -> None:
         """Nothing unsettled of these partitions was written: forget what was speculated, decide again, under the new epochs."""
         ...

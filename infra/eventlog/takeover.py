@@ -80,12 +80,13 @@ class CatchUp:
 
 
 class Takeover:
-    """Takes ``indexes``' partitions over. ``partitions`` are those still under way."""
+    """Takes ``indexes``' partitions over. ``partitions`` are those still under way; ``put_off``: the last step's claim failed."""
 
     def __init__(
         self, event_log: Log, owner: Owner, indexes: Mapping[str, Index], derive: Derive, clock: Callable[[], datetime]
     ) -> None:
         self.broken: dict[str, Exception] = {}
+        self.put_off = False
         self._indexes = dict(indexes)
         self._owner = owner
         self._clock = clock
@@ -102,14 +103,16 @@ class Takeover:
         self._catch_up.step(timeout_s)
         for partition, error in self._catch_up.broken.items():
             self._give_up(partition, error)
-        ready = [partition for partition in self.partitions if self._advance(partition)]
+        self.put_off = False
+        ready = [partition for partition in list(self._indexes) if self._advance(partition)]
         return {partition: self._indexes.pop(partition) for partition in ready}
 
     def _advance(self, partition: str) -> bool:
         """Claim when all is read; True when our claim is the latest that counts and all rows are derived."""
         index, claim = self._indexes[partition], self._claims.get(partition)
         if claim is None:
-            if self._catch_up.reached(partition, self._ends[partition]):
+            # Where one claim fails the next would likely wait as long for nothing.
+            if not self.put_off and self._catch_up.reached(partition, self._ends[partition]):
                 self._claim(partition, index)
             return False
         if not self._catch_up.reached(partition, claim.offset + 1):
@@ -123,7 +126,9 @@ class Takeover:
         try:
             claim = self._owner.claim(partition, index.state.term + 1, self._clock())
         except Aborted:
-            return  # nothing was written: the next step tries again
+            self.put_off = True  # nothing was written: a later step tries again, when the others had their turn
+            self._indexes[partition] = self._indexes.pop(partition)
+            return
         if claim.offset < index.state.offset:
             reason = f"{index.path} has read up to offset {index.state.offset}, but the log stands at {claim.offset} only"
             self._give_up(partition, IndexUnusable(f"{reason}; the log has lost records, or the index is not of this log"))

@@ -28,6 +28,8 @@ MAX_WINDOW_BYTES = 4_000_000
 IDLE_S = 0.05  # how long a turn waits for entries; the ownership is polled at least this often
 READ_WAIT_S = 0.02  # how long a turn waits for records while partitions are being taken over
 RETRY_S = 0.5  # before what failed because something was unavailable is tried again
+PROOF_S = 2.0  # after so long without a window it is seen whether the log is there, and the partitions ours
+FAILING_S = 3.0  # a log that has taken no write for as long is not asked for more: a claim will tell when it takes some
 CLOSE_LIMIT_S = 5.0
 
 # One entry is at fault, and the window would fail again with it.
@@ -63,6 +65,8 @@ class WindowThread:
         self._epochs: dict[str, int] = {}
         self._takeovers: list[Takeover] = []
         self._retry_at = 0.0
+        self._proof_at = 0.0
+        self._failing_since: float | None = None
         self._thread = Thread(target=self._run, name="window", daemon=True)
 
     @property
@@ -120,6 +124,8 @@ class WindowThread:
         entries = self._take(0.0 if self._takeovers else IDLE_S)
         if entries:
             self._window(owner, entries)
+        elif self._serving and time.monotonic() >= self._proof_at:
+            self._prove(owner)
 
     # Ownership
 
@@ -158,6 +164,8 @@ class WindowThread:
         for takeover in list(self._takeovers):
             for partition, index in takeover.step(0.0 if self._waiting else READ_WAIT_S).items():
                 self._serve(partition, index)
+            if takeover.put_off:
+                self._retry_at = time.monotonic() + RETRY_S
             for partition, error in takeover.broken.items():
                 self._give_up(partition, error)
             if not takeover.partitions:
@@ -218,12 +226,31 @@ class WindowThread:
 
     def _window(self, owner: Owner, entries: Sequence[Entry]) -> None:
         """Commit ``entries``, or tell the listener why not."""
+        begun = time.monotonic()
         try:
             self._commit(owner, entries)
+            self._succeeded()
         except REFUSALS as error:
             self._bisect(owner, entries, error)
         except AppendError as error:
+            self._failing_since = self._failing_since or begun
             self._not_committed(owner, {entry.partition for entry in entries}, error)
+
+    def _succeeded(self) -> None:
+        self._failing_since = None
+        self._proof_at = time.monotonic() + PROOF_S
+
+    def _prove(self, owner: Owner) -> None:
+        """Nothing waits: see whether the log is there, and the partitions still ours."""
+        try:
+            owner.commit([], {}, frozenset(self._serving))
+        except NotOwner as error:
+            self._stop(error.partitions, str(error))
+        except AppendError as error:
+            self._stop(frozenset(self._serving), f"the log does not answer: {error}")
+        else:
+            self._succeeded()
+            self._listener.proved()
 
     def _not_committed(self, owner: Owner, partitions: set[str], error: AppendError) -> None:
         if isinstance(error, NotOwner):
@@ -233,6 +260,8 @@ class WindowThread:
             log.error("outcome unknown", partitions=sorted(partitions), error=str(error))
             self._listener.unknown(self._withdraw(partitions), str(error))
             self._recover(owner)
+        elif self._failing_since is not None and time.monotonic() - self._failing_since >= FAILING_S:
+            self._stop(frozenset(self._serving), f"the log takes no write: {error}")
         else:
             self._fail(partitions, str(error))
             self._pause()

@@ -46,6 +46,9 @@ class LoopListener:
     def settled(self, results: Sequence[tuple[object, Committed]]) -> None:
         self._hop(self._node.on_settled, results)
 
+    def proved(self) -> None:
+        self._hop(self._node.on_proved)
+
     def failed(self, epochs: Mapping[str, int], reason: str) -> None:
         self._hop(self._node.on_failed, epochs, reason)
 

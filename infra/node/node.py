@@ -68,6 +68,7 @@ class Node:
         self._partitions: dict[str, Served] = {}
         self._held: dict[str, list[Ticket]] = {}
         self._broken: dict[str, str] = {}
+        self._stopped: dict[str, str] = {}
         self._closing = False
         self._failing = ""
         self._begun: set[str] = set()
@@ -217,7 +218,7 @@ class Node:
         assigned = self._window.assigned
         missing = sorted(assigned - self._partitions.keys() - self._broken.keys())
         reasons = [f"partition {name} cannot be served: {reason}" for name, reason in self._broken.items()]
-        reasons += [f"partition {name} is not served yet" for name in missing]
+        reasons += [f"partition {name} is not served: {self._stopped.get(name, 'it is being taken over')}" for name in missing]
         if not assigned:
             reasons.append("no partition is assigned to this node")
         if not self._catalog_read:
@@ -247,6 +248,8 @@ class Node:
         )
         self._partitions[name] = served
         self._broken.pop(name, None)
+        self._stopped.pop(name, None)
+        self._failing = ""
         if name == CATALOG:
             rows = served.queries.notifications(self.catalog.sequence, inclusive=False)
             self._learn([(decode(row.stream, row.version, row.type, row.value), row.sequence) for row in rows])
@@ -310,6 +313,7 @@ class Node:
 
     def on_stopped(self, partitions: frozenset[str], reason: str) -> None:
         for name in partitions:
+            self._stopped[name] = reason
             served = self._partitions.pop(name, None)
             waiting = self._held.pop(name, [])
             if served is not None:
@@ -320,6 +324,7 @@ class Node:
 
     def on_unknown(self, partitions: frozenset[str], reason: str) -> None:
         for name in partitions:
+            self._stopped[name] = f"the outcome of a commit is unknown: {reason}"
             served = self._partitions.pop(name, None)
             if served is not None:
                 _log.error("outcome unknown", partition=name, reason=reason, waiting=len(served.unsettled))
@@ -334,12 +339,12 @@ class Node:
         served.queries.close()
 
     def on_settled(self, results: Sequence[tuple[object, Committed]]) -> None:
-        self._failing = ""
         for token, committed in results:
             assert isinstance(token, Ticket)
             served = self._partitions[committed.partition]
             decided = served.settle(token, committed)
             if decided is not None:
+                self._failing = ""
                 self._follow(served, decided, committed)
 
     def _follow(self, served: Served, decided: Decided, committed: Committed) -> None:
@@ -353,6 +358,9 @@ class Node:
         for aggregate in decided.touched:
             if isinstance(aggregate, Payment) and aggregate.state == "pending":
                 self._start_effect(served, aggregate)
+
+    def on_proved(self) -> None:
+        self._failing = ""
 
     def on_failed(self, epochs: Mapping[str, int], reason: str) -> None:
         self._failing = reason

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from infra.eventlog.log import Change
+from infra.eventlog.log import Aborted, Change
 from infra.eventlog.record import Record
 from infra.eventlog.sqlite import SqliteLog
 from infra.eventlog.sqlite_owner import SqliteOwner
 
 
 class FaultyOwner(SqliteOwner):
-    """Raises the next of ``faults`` instead of committing, or after it (``late``); announces ``changes``."""
+    """Raises the next of ``faults`` instead of committing, or after it (``late``); refuses so many claims; announces ``changes``."""
 
     faults: list[Exception]
     late: list[Exception]
     changes: list[Change]
+    claims_refused: int
 
     def poll(self, timeout_s: float) -> Change:
         found = super().poll(timeout_s)
@@ -23,6 +24,9 @@ class FaultyOwner(SqliteOwner):
 
     def commit(self, records: Sequence[Record], data_keys: Mapping[str, bytes], proves: frozenset[str]) -> Mapping[str, int]:
         deciding = not (records and records[0].is_claim)
+        if not deciding and self.claims_refused:
+            self.claims_refused -= 1
+            raise Aborted("no room for a claim")
         if deciding and self.faults:
             raise self.faults.pop(0)
         ends = super().commit(records, data_keys, proves)
@@ -38,6 +42,6 @@ class FaultyLog(SqliteLog):
         owner = super().owner()
         owner.__class__ = FaultyOwner
         assert isinstance(owner, FaultyOwner)
-        owner.faults, owner.late, owner.changes = [], [], []
+        owner.faults, owner.late, owner.changes, owner.claims_refused = [], [], [], 0
         self.faulty = owner
         return owner

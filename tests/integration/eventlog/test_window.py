@@ -77,6 +77,38 @@ def test_an_aborted_window_is_told_and_older_entries_are_dropped(log: FaultyLog,
     assert assert_sound(log) == ["sub_1/1"]
 
 
+def test_a_log_that_keeps_taking_no_write_is_left_until_it_takes_a_claim(
+    log: FaultyLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.eventlog.window.FAILING_S", 0.0)
+    with Ledger(log, tmp_path) as ledger:
+        # given a log that takes neither a window nor, for a while, a claim
+        log.faulty.claims_refused = 3
+        log.faulty.faults.append(Aborted("the disk is full"))
+        # when something is to be written
+        ledger.submit(ledger.entry("a", append(("sub_1", 1))))
+        # then nothing is served until a claim is taken, and all partitions by then
+        ledger.told.wait(lambda: ledger.told.count("stopped") == 1)
+        assert ("stopped", frozenset(log.partitions), "the log takes no write: the disk is full") in ledger.told.calls
+        ledger.serve(*log.partitions)
+        assert log.faulty.claims_refused == 0
+        assert ledger.commit(append(("sub_1", 1), command="again")).sequence == 1
+    assert assert_sound(log) == ["sub_1/1"]
+
+
+def test_a_log_that_goes_away_while_nothing_is_written_is_missed(
+    log: FaultyLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.eventlog.window.PROOF_S", 0.05)
+    with Ledger(log, tmp_path) as ledger:
+        log.faulty.faults.append(Aborted("no broker"))
+        ledger.told.wait(lambda: ledger.told.count("stopped") == 1)
+        assert ledger.told.calls[-1] == ("stopped", frozenset(log.partitions), "the log does not answer: no broker")
+        ledger.serve(*log.partitions)
+        ledger.commit(append(("sub_1", 1)))
+    assert_sound(log)
+
+
 def test_one_record_too_large_is_refused_alone(log: FaultyLog, tmp_path: Path) -> None:
     huge = Append("0", "k", "t", "huge", (Event("sub_x", 1, "x", b"x" * (MAX_ROW_BYTES + 1)),))
     with Ledger(log, tmp_path) as ledger:
