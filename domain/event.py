@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from eventsourcing.domain import BaseAggregate, CanInitAggregate, CanMutateAggregate
+from eventsourcing.utils import resolve_topic
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
@@ -31,6 +32,16 @@ class FirstEvent(Event, CanInitAggregate[str]):
 
     originator_topic: str
 
+    def mutate(self, aggregate: Any) -> Any:
+        """The aggregate that begins with this event: what the library does, without its search for the parameters of an
+        ``__init__``, which none of our aggregates has.
+        """
+        assert aggregate is None
+        made: Aggregate = object.__new__(resolve_topic(self.originator_topic))
+        made.__base_init__(self.originator_id, self.originator_version, self.timestamp)
+        self.apply(made)
+        return made
+
 
 class Aggregate(BaseAggregate[str]):
     """Folds a stream and decides. Attributes are set by the first event's ``apply``, never annotated in a subclass's body at run
@@ -39,6 +50,11 @@ class Aggregate(BaseAggregate[str]):
     """
 
     TOPIC: ClassVar[str]
+
+    def __copy__(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
 
     def timers(self) -> tuple[tuple[str, datetime], ...]:
         """What falls due on it by time alone, as (kind, due)."""

@@ -11,8 +11,8 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -27,7 +27,8 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class _Call:
     request: Request
-    answer: Future[ChargeOutcome] = field(default_factory=Future)
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[ChargeOutcome]
 
 
 class Simulator:
@@ -42,16 +43,20 @@ class Simulator:
         self._latency_s = latency_s
         self._writer = BookWriter(path)
         self._waiting: deque[_Call] = deque()
+        self._called = False  # whether the worker will look at what waits
         self._worker = ThreadPoolExecutor(1, "simulator")
 
     async def charge(self, *, key: str, token: str, account: str, amount: Money) -> ChargeOutcome:
         """Charge as the token scripts it, once for each key."""
         if self._latency_s:
             await asyncio.sleep(self._latency_s)
-        call = _Call(Request(key, account, token, amount))
+        loop = asyncio.get_running_loop()
+        call = _Call(Request(key, account, token, amount), loop, loop.create_future())
         self._waiting.append(call)
-        self._worker.submit(self._serve)
-        return await asyncio.wrap_future(call.answer)
+        if not self._called:
+            self._called = True
+            self._worker.submit(self._serve)
+        return await call.answer
 
     def book(self) -> Book:
         """All that was charged so far. Reads the whole file."""
@@ -63,21 +68,20 @@ class Simulator:
         self._writer.close()
 
     def _serve(self) -> None:
-        """Answer all that waits; nothing where an earlier turn has taken it along."""
-        calls = [call for call in self._take() if call.answer.set_running_or_notify_cancel()]
-        if not calls:
-            return
+        """Answer all that waits."""
+        self._called = False  # before the look: what comes after it calls anew
+        calls = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        answers: Sequence[ChargeOutcome | Exception]
         try:
             answers = self._enter([call.request for call in calls])
         except Exception as error:
-            for call in calls:
-                call.answer.set_exception(error)
-            return
+            answers = [error] * len(calls)
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Call, ChargeOutcome | Exception]]] = {}
         for call, answer in zip(calls, answers, strict=True):
-            call.answer.set_result(answer)
-
-    def _take(self) -> list[_Call]:
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+            by_loop.setdefault(call.loop, []).append((call, answer))
+        for loop, answered in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_deliver, answered)
 
     def _enter(self, requests: Sequence[Request]) -> Sequence[ChargeOutcome]:
         """The answers; Unknown to all where the book cannot be written: a provider that is down."""
@@ -86,3 +90,13 @@ class Simulator:
         except sqlite3.Error as error:
             _log.error("simulator_down", error=error, calls=len(requests))
             return [Unknown()] * len(requests)
+
+
+def _deliver(answered: Sequence[tuple[_Call, ChargeOutcome | Exception]]) -> None:
+    for call, answer in answered:
+        if call.answer.done():
+            continue  # its caller has given up
+        if isinstance(answer, Exception):
+            call.answer.set_exception(answer)
+        else:
+            call.answer.set_result(answer)
