@@ -26,7 +26,7 @@ class Health(BaseModel):
 
 
 class Readiness(Health):
-    """``lag_s``: seconds since the projector last had nothing more to read; null: it never ran."""
+    """``lag_s``: seconds since the rows held all that the log held; null: they never did."""
 
     position: str
     lag_s: float | None

@@ -25,7 +25,7 @@ from queries.ports import ReadModels, Row, Snapshot
 
 KEY_CACHE_S = 2.0
 _KEY_CACHE_MAX = 1000
-# A projector that follows says every second or so that it is at the end of the log.
+# A projector that follows says every second or so that it holds all that the log held.
 STALE_AFTER_S = 10.0
 LOOK_AGAIN_S = 1.0
 _POLL_S = 0.02

@@ -51,7 +51,7 @@ class ReadModels(Protocol):
         ...
 
     async def lag_s(self) -> float | None:
-        """Seconds since the projector last had nothing more to read; None where it never ran."""
+        """Seconds since the rows held all that the log held; None where they never did."""
         ...
 
     async def pending_migrations(self) -> Sequence[str]:

@@ -39,7 +39,7 @@ def await_quiet(log: Log) -> float:
 
 
 def _ends(log: Log) -> dict[str, int]:
-    return {partition: log.end(partition) for partition in log.partitions}
+    return log.ends(log.partitions)
 
 
 def streams(log: Log, event_type: str) -> Counter[str]:

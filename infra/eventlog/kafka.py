@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_end
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_ends
 from infra.eventlog.kafka_owner import KafkaOwner
 from infra.eventlog.kafka_reader import KafkaKeys, KafkaReader
 from infra.eventlog.log import LogUnavailable
@@ -55,7 +55,13 @@ class KafkaLog:
 
     def end(self, partition: str) -> int:
         """The last stable offset. Raises LogUnavailable."""
-        return committed_end(self._admin, self._names.place(partition))
+        return self.ends([partition])[partition]
+
+    def ends(self, partitions: Iterable[str]) -> dict[str, int]:
+        """The last stable offsets. Raises LogUnavailable."""
+        places = {partition: self._names.place(partition) for partition in partitions}
+        found = committed_ends(self._admin, places.values())
+        return {partition: found[place.topic, place.partition] for partition, place in places.items()}
 
     def owner(self) -> KafkaOwner:
         """Raises UnsafeTopics where the topics could lose records, LogUnavailable where the broker is away."""

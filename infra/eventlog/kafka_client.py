@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
@@ -76,17 +76,27 @@ def assigned_consumer(bootstrap: Bootstrap, places: list[TopicPartition], isolat
 
 def committed_end(admin: AdminClient, place: TopicPartition) -> int:
     """The last stable offset: what read_committed can reach now. Raises LogUnavailable."""
-    ask = {place: OffsetSpec.latest()}
+    return committed_ends(admin, [place])[place.topic, place.partition]
+
+
+def committed_ends(admin: AdminClient, places: Iterable[TopicPartition]) -> dict[tuple[str, int], int]:
+    """The last stable offset of each topic and partition, in one request. Raises LogUnavailable."""
+    ask = {place: OffsetSpec.latest() for place in places}
     deadline = time.monotonic() + REQUEST_LIMIT_S
     while True:
-        try:
-            answers = admin.list_offsets(ask, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_LIMIT_S)
-            return int(next(iter(answers.values())).result().offset)
-        except KafkaException as error:
-            if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > deadline:
-                raise LogUnavailable(f"{place.topic}/{place.partition}: {error.args[0].str()}") from error
-        time.sleep(0.05)
-        _look_again(admin, place.topic)
+        asked = admin.list_offsets(ask, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_LIMIT_S)
+        found: dict[tuple[str, int], int] = {}
+        for place, answer in asked.items():
+            try:
+                found[place.topic, place.partition] = int(answer.result().offset)
+            except KafkaException as error:
+                if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > deadline:
+                    raise LogUnavailable(f"{place.topic}/{place.partition}: {error.args[0].str()}") from error
+                time.sleep(0.05)
+                _look_again(admin, place.topic)
+                break
+        else:
+            return found
 
 
 def _look_again(admin: AdminClient, topic: str) -> None:

@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -95,6 +95,9 @@ class SqliteLog:
     def end(self, partition: str) -> int:
         with self._lock:
             return next_offset(self._connection, partition)
+
+    def ends(self, partitions: Iterable[str]) -> dict[str, int]:
+        return {partition: self.end(partition) for partition in partitions}
 
     def owner(self) -> SqliteOwner:
         return SqliteOwner(self.path, lambda: connect(self.path), self._environment, self.partitions, self.address)

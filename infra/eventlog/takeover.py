@@ -91,7 +91,7 @@ class Takeover:
         self._owner = owner
         self._clock = clock
         self._claims: dict[str, Record] = {}
-        self._ends = {partition: event_log.end(partition) for partition in indexes}
+        self._ends = event_log.ends(indexes)
         self._catch_up = CatchUp(event_log, indexes, derive)
 
     @property
@@ -159,7 +159,7 @@ def catch_up(event_log: Log, indexes: Mapping[str, Index], derive: Derive, progr
 
     Raises LogBroken, IndexConflict.
     """
-    ends = {partition: event_log.end(partition) for partition in indexes}
+    ends = event_log.ends(indexes)
     reading = CatchUp(event_log, indexes, derive)
     try:
         while not all(reading.reached(partition, end) for partition, end in ends.items()):

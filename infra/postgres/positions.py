@@ -32,12 +32,12 @@ def load(connection: psycopg.Connection, log: Log) -> dict[str, ReaderState]:
     with connection.transaction():
         connection.cursor().executemany("INSERT INTO ledger.positions VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING", rows)
         kept = connection.execute("SELECT partition, identity, state FROM ledger.positions").fetchall()
-    states = {}
+    states, ends = {}, log.ends(log.partitions)
     for partition, identity, text in kept:
         if partition not in log.partitions or identity != log.identity(partition):
             raise OtherLog(f"the read models of partition {partition} follow {identity}, which is not this log")
         states[partition] = ReaderState.from_json(text)
-        if states[partition].offset > log.end(partition):
+        if states[partition].offset > ends[partition]:
             raise OtherLog(f"the read models of partition {partition} are ahead of the log: it has lost its end")
     return states
 

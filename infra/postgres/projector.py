@@ -67,7 +67,7 @@ def project_to_end(log: Log, dsn: str, vault: Unseal, on_events: Progress | None
 
     with psycopg.connect(dsn, autocommit=True) as connection:
         states = positions.load(connection, log)
-        ends = {partition: log.end(partition) for partition in states}
+        ends = log.ends(states)
         session = Session(connection, log, vault, states)
         try:
             while any(session.position(partition) < end for partition, end in ends.items()):

@@ -27,7 +27,8 @@ INSERT INTO ledger.quarantine
 SELECT * FROM json_populate_recordset(NULL::ledger.quarantine, %s::json) ON CONFLICT DO NOTHING
 """
 _HEARTBEAT = """
-INSERT INTO ledger.heartbeat (caught_up_at) VALUES (now()) ON CONFLICT (one) DO UPDATE SET caught_up_at = excluded.caught_up_at
+INSERT INTO ledger.heartbeat (caught_up_at) VALUES (now() - make_interval(secs => %s))
+ON CONFLICT (one) DO UPDATE SET caught_up_at = excluded.caught_up_at
 """
 
 _log = structlog.get_logger(__name__)
@@ -54,10 +55,12 @@ class Session:
 
     def __init__(self, connection: psycopg.Connection, log: Log, vault: Unseal, states: Mapping[str, ReaderState]) -> None:
         self._connection = connection
+        self._log = log
         self._vault = vault
         self._committed = dict(states)
         self._readers = {partition: Reader(state) for partition, state in states.items()}
-        self._heartbeat_due = 0.0
+        self._ends: dict[str, int] = {}  # of the log, asked at the time below; none: to be asked
+        self._ends_at = -HEARTBEAT_S
         # Python waits for Postgres a third of the time: a thread waits for it, so that the next batch is judged meanwhile.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="projector")
         self._committing: Future[int] | None = None
@@ -76,13 +79,14 @@ class Session:
 
         Gives the events of the batch before, which is committed now. Raises what kept either batch from it.
         """
+        self._ask_ends()
+        read = {partition: self.position(partition) for partition in self._ends}
         records = self._poll(0 if self._committing else wait_s)
         step = self._judge(records)
         events = self.settle()
+        self._beat(read)
         if step.states:
             self._committing = self._writer.submit(self._commit, step)
-        elif not records:
-            self._beat()
         return events
 
     def settle(self) -> int:
@@ -141,12 +145,17 @@ class Session:
             )
         return step.events
 
-    def _beat(self) -> None:
-        """Note, once a second, that there is nothing more to read."""
-        now = time.monotonic()
-        if now >= self._heartbeat_due:
-            self._heartbeat_due = now + HEARTBEAT_S
-            self._connection.execute(_HEARTBEAT)
+    def _ask_ends(self) -> None:
+        """Once a second: that nothing comes may also mean that the log is away. Raises LogUnavailable."""
+        if not self._ends and time.monotonic() - self._ends_at >= HEARTBEAT_S:
+            self._ends_at = time.monotonic()
+            self._ends = self._log.ends(self._committed)
+
+    def _beat(self, committed: Mapping[str, int]) -> None:
+        """Note since when the rows hold all that the log held, once they do; ``committed`` are the offsets that they stand at."""
+        if self._ends and all(committed[partition] >= end for partition, end in self._ends.items()):
+            self._ends = {}
+            self._connection.execute(_HEARTBEAT, [time.monotonic() - self._ends_at])
 
 
 def _quarantine_rows(quarantined: Sequence[Quarantine]) -> str:

@@ -11,7 +11,9 @@ from infra.eventlog.sqlite_owner import SqliteOwner
 
 
 class FaultyOwner(SqliteOwner):
-    """Raises the next of ``faults`` instead of committing, or after it (``late``); refuses so many claims; announces ``changes``."""
+    """Raises the next of ``faults`` instead of committing, or after it (``late``); refuses ``claims_refused`` claims; announces
+    ``changes``.
+    """
 
     faults: list[Exception]
     late: list[Exception]

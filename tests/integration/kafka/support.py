@@ -36,7 +36,7 @@ def append(partition: str, name: str, events: int = 1, size: int = 10) -> Append
 def read_to_end(log: KafkaLog, partitions: Iterable[str] = ALL) -> list[Record]:
     """All committed records."""
     wanted = list(partitions)
-    ends = {partition: log.end(partition) for partition in wanted}
+    ends = log.ends(wanted)
     reader = log.reader(dict.fromkeys(wanted, 0))
     records: list[Record] = []
     try:
