@@ -23,6 +23,7 @@ from commands.api_route import ApiSettings
 from commands.ports import Ledger, Vault
 from infra.http import problems
 from infra.http.context import HeadAsGet, RequestContext
+from infra.http.requests import Requests
 
 __all__ = ["ApiSettings", "create_command_app"]
 
@@ -34,11 +35,11 @@ COMMANDS = tuple(
 )
 
 
-def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings) -> ASGIApp:
-    """The app over a ledger; ``vault`` opens what answers show of personal data."""
+def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings, requests: Requests | None = None) -> ASGIApp:
+    """The app over a ledger; ``vault`` opens what answers show of personal data, ``requests`` counts."""
     desk = Desk(ledger, vault, settings)
     app = documented_app(ledger, desk)
-    return RequestContext(HeadAsGet(Front(app, desk, RouteTable(COMMANDS))))
+    return RequestContext(HeadAsGet(Front(app, desk, RouteTable(COMMANDS))), requests=requests)
 
 
 def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:

@@ -111,7 +111,7 @@ class Desk:
         if sender.caller.is_admin and not reason:
             raise Problem(400, "reason-missing", "A reason is required", "The admin key must say why: Ledger-Reason.")
         fingerprint = keyed_hash(self.settings.secret, "fingerprint", "POST", path, api_body.canonical(value))
-        return Call(sender, self.settings, id, body, key or secrets.token_hex(16), fingerprint, version, reason)
+        return Call(route.name, sender, self.settings, id, body, key or secrets.token_hex(16), fingerprint, version, reason)
 
     def submit(self, call: Call[Any], order: Order) -> Awaitable[Answer]:
         """Have it done: it has its place from now on. Raises a Problem, a Refusal or Unavailable, now or when it is awaited."""
@@ -132,6 +132,7 @@ class Desk:
                 reason=call.reason,
                 traceparent=call.sender.traceparent,
                 may_backdate=caller.is_admin or "backdate" in caller.permissions,
+                name=call.name,
             )
         )
 

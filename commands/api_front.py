@@ -52,6 +52,7 @@ class Front:
         if found is None:
             await self._app(scope, receive, send)
             return
+        scope["route"] = found[0]
         try:
             reply = await self._desk.answer(*found, scope, receive)
         except ClientDisconnect:

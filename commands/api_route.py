@@ -51,10 +51,11 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B]):
-    """A command that was authenticated and parsed. ``id`` is the path's, or empty; ``key`` the caller's idempotency key, or one
-    made here; ``version`` what If-Match asks for.
+    """A command that was authenticated and parsed. ``name`` is its route's, ``id`` the path's, or empty; ``key`` the caller's
+    idempotency key, or one made here; ``version`` what If-Match asks for.
     """
 
+    name: str
     sender: Sender
     settings: ApiSettings
     id: str

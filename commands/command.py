@@ -19,7 +19,7 @@ class Command:
 
     ``customer`` is empty for the catalog's commands. ``handler`` decides on a Unit and gives the aggregate to answer with.
     ``at`` is the business time of a timer or an outcome on a test clock; a client's command has none. ``may_backdate`` is the
-    key's permission to give dates in the past.
+    key's permission to give dates in the past. ``name`` is what metrics call it, one of few.
     """
 
     tenant: str
@@ -33,6 +33,7 @@ class Command:
     traceparent: str = ""
     at: datetime | None = None
     may_backdate: bool = False
+    name: str = ""
 
     @property
     def key(self) -> str:

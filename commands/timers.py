@@ -35,4 +35,5 @@ def timer_command(tenant: str, customer: str, stream: str, kind: str, due: datet
         handler=lambda unit: fire(unit, stream),
         actor="timer",
         at=due,
+        name=f"timer_{kind}",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from functools import partial
 
 from infra.expected import EXPECTED, one_line
 from infra.logging import configure_logging
@@ -14,7 +13,7 @@ from infra.settings import Settings, SettingsError, ensure_secrets, load_setting
 
 CHILDREN: dict[str, Callable[[Settings], Coroutine[None, None, None]]] = {
     "origin": serve_origin,
-    "projector": partial(serve_projector, health=False),
+    "projector": serve_projector,
 }
 
 

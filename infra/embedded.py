@@ -25,7 +25,8 @@ from infra.terminal import console, progress_bar
 
 def run_everything(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM; raises what keeps it from starting."""
-    _check_port(settings)
+    for field in ("port", "projector_port"):
+        _check_port(settings.host, getattr(settings, field), variable(field))
     if settings.is_sandbox and not settings.is_embedded:
         topics.create(settings.kafka, settings.environment, settings.partitions, settings.replication_factor, settings.min_insync)
     with _interruptible(), console.status("starting Postgres") as status, open_postgres(settings) as admin:
@@ -57,15 +58,13 @@ def origin_url(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
-def _check_port(settings: Settings) -> None:
+def _check_port(host: str, port: int, named: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
-            raise SettingsError(
-                f"{settings.host}:{settings.port} is not free ({error.strerror}): set {variable('port')}"
-            ) from None
+            raise SettingsError(f"{host}:{port} is not free ({error.strerror}): set {named}") from None
 
 
 @contextmanager

@@ -14,7 +14,10 @@ import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from commands.api import create_command_app
@@ -22,7 +25,14 @@ from commands.api_route import ApiSettings
 from infra.bootstrap import make_node, open_log, open_postgres, open_vault
 from infra.eventlog.rebuild import index_lock
 from infra.http.origin import Origin
+from infra.http.requests import Requests
+from infra.metrics.endpoint import WithMetrics
+from infra.metrics.http import RequestCollector
+from infra.metrics.node import NodeCollector
+from infra.metrics.projector import ProjectorCollector
+from infra.metrics.queries import PoolCollector
 from infra.node.node import Node
+from infra.postgres.counts import ProjectorCounts
 from infra.postgres.projector import run_projector
 from infra.postgres.roles import projector_dsn, query_dsn
 from infra.postgres.snapshots import PostgresReadModels
@@ -80,7 +90,7 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) ->
 
 
 @asynccontextmanager
-async def _command_side(settings: Settings) -> AsyncIterator[tuple[Node, ASGIApp]]:
+async def _command_side(settings: Settings, requests: Requests) -> AsyncIterator[tuple[Node, ASGIApp]]:
     async with AsyncExitStack() as stack:
         stack.callback(index_lock(settings.state / "index").release)
         log = stack.enter_context(open_log(settings))
@@ -90,31 +100,36 @@ async def _command_side(settings: Settings) -> AsyncIterator[tuple[Node, ASGIApp
         await node.start()
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)
-        app = create_command_app(node, vault, api)
+        app = create_command_app(node, vault, api, requests)
         yield node, app
 
 
 async def serve_commands(settings: Settings) -> None:
     """The command API alone."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    async with _command_side(settings) as (node, app):
-        await serve(app, settings.host, settings.port, node.wait_dead())
+    requests = Requests()
+    async with _command_side(settings, requests) as (node, app):
+        collectors = NodeCollector(node), RequestCollector(commands=requests)
+        await serve(WithMetrics(app, collectors), settings.host, settings.port, node.wait_dead())
 
 
 async def serve_queries(settings: Settings) -> None:
     """The query API alone."""
-    async with _query_side(settings) as app:
-        await serve(app, settings.host, settings.port)
+    requests = Requests()
+    async with _query_side(settings, requests) as (read, app):
+        collectors = PoolCollector(read), RequestCollector(queries=requests)
+        await serve(WithMetrics(app, collectors), settings.host, settings.port)
 
 
 @asynccontextmanager
-async def _query_side(settings: Settings) -> AsyncIterator[FastAPI]:
+async def _query_side(settings: Settings, requests: Requests) -> AsyncIterator[tuple[PostgresReadModels, FastAPI]]:
     if settings.postgres_dsn is None:
         raise SettingsError(f"the query API needs the read models: set {variable('postgres_dsn')}")
     read = PostgresReadModels(query_dsn(settings.postgres_dsn.get_secret_value(), settings.secret_bytes))
     await read.open()
     try:
-        yield create_query_app(read, environment=settings.environment, admin_key=settings.admin_key_text)
+        admin_key = settings.admin_key_text
+        yield read, create_query_app(read, environment=settings.environment, admin_key=admin_key, requests=requests)
     finally:
         await read.close()
 
@@ -122,46 +137,39 @@ async def _query_side(settings: Settings) -> AsyncIterator[FastAPI]:
 async def serve_origin(settings: Settings) -> None:
     """Both APIs on one port, in one process: the embedded default."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    async with _command_side(settings) as (node, commands), _query_side(settings) as queries:
-        await serve(Origin(commands, queries), settings.host, settings.port, node.wait_dead())
+    sent, asked = Requests(), Requests()
+    async with _command_side(settings, sent) as (node, commands), _query_side(settings, asked) as (read, queries):
+        collectors = NodeCollector(node), PoolCollector(read), RequestCollector(commands=sent, queries=asked)
+        await serve(WithMetrics(Origin(commands, queries), collectors), settings.host, settings.port, node.wait_dead())
 
 
-async def serve_projector(settings: Settings, health: bool = True) -> None:
-    """The projector, with the health routes of a process of its own where it stands alone."""
+async def serve_projector(settings: Settings) -> None:
+    """The projector, with the health routes of a process of its own."""
     with open_log(settings) as log, open_vault(settings, log) as vault, open_postgres(settings) as admin:
-        stop = threading.Event()
+        stop, counts = threading.Event(), ProjectorCounts()
         dsn = projector_dsn(admin, settings.secret_bytes)
-        projecting = asyncio.ensure_future(asyncio.to_thread(run_projector, log, dsn, vault, stop))
+        projecting = asyncio.ensure_future(asyncio.to_thread(run_projector, log, dsn, vault, stop, counts=counts))
+        app = WithMetrics(projector_app(counts), [ProjectorCollector(counts)])
         try:
-            if health:
-                await serve(_health_app(), settings.host, settings.port, _until(projecting))
-            else:
-                await _until_signal(projecting)
+            await serve(app, settings.host, settings.port, asyncio.shield(projecting))
         finally:
             stop.set()
             await projecting
 
 
-def _health_app() -> FastAPI:
-    app = FastAPI(openapi_url=None)
+def projector_app(counts: ProjectorCounts) -> Starlette:
+    """The projector's health routes."""
 
-    @app.get("/healthz")
-    async def healthz() -> JSONResponse:
+    async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
-    return app
+    async def readyz(_: Request) -> Response:
+        if counts.waiting_for:
+            reasons = [f"nothing is applied: {counts.waiting_for}"]
+            return JSONResponse({"status": "not ready", "reasons": reasons}, 503, {"Retry-After": "1"})
+        return JSONResponse({"status": "ready"})
 
-
-async def _until(projecting: asyncio.Future[None]) -> None:
-    await asyncio.shield(projecting)
-
-
-async def _until_signal(projecting: asyncio.Future[None]) -> None:
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, told.set)
-    projecting.add_done_callback(lambda _: told.set())
-    await told.wait()
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
 
 
 def end_with_parent() -> None:

@@ -72,6 +72,10 @@ def _replication(fields: dict[str, Any]) -> int:
     return 3 if fields["environment"] == LIVE else 1
 
 
+def _next_port(fields: dict[str, Any]) -> int:
+    return int(fields["port"]) + 1
+
+
 def _min_insync(fields: dict[str, Any]) -> int:
     return 1 if fields["replication_factor"] == 1 else 2
 
@@ -125,6 +129,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the APIs listen on.")
     port: int = Field(
         8000, ge=0, le=65535, description="Port of the one origin, or of what a process of its own serves (an API, its health)."
+    )
+    projector_port: int = Field(
+        default_factory=_next_port,
+        ge=0,
+        le=65535,
+        description="Port of the projector's health and metrics under `subledger run`. Default: the one after `SUBLEDGER_PORT`.",
     )
     node: str = Field(
         default_factory=socket.gethostname,

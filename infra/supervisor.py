@@ -85,7 +85,10 @@ class Supervisor:
     def __init__(self, settings: Settings, admin_dsn: str) -> None:
         environment = os.environ | _as_environment(settings) | {variable("postgres_dsn"): admin_dsn}
         logs = settings.state / "logs"
-        self.children = [Child(name, environment, logs / f"{name}.log") for name in ("origin", "projector")]
+        ports = {"origin": settings.port, "projector": settings.projector_port}
+        self.children = [
+            Child(name, environment | {variable("port"): str(port)}, logs / f"{name}.log") for name, port in ports.items()
+        ]
 
     def start(self) -> None:
         for child in self.children:
@@ -114,7 +117,6 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     """The settings that a child must share whatever our own environment says."""
     return {
         variable("state"): str(settings.state.resolve()),
-        variable("port"): str(settings.port),
         variable("host"): settings.host,
         variable("log_format"): "json",
     }

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from infra.http import positions, problems
 from infra.http.context import HeadAsGet, RequestContext
+from infra.http.requests import Requests
 from queries import api_catalog, api_customers, api_history, api_ledger
 from queries.api_asking import Asked
 from queries.ports import ReadModels, ReadModelsUnavailable
@@ -33,9 +34,16 @@ class Readiness(Health):
 
 
 def create_query_app(
-    read: ReadModels, *, environment: str, admin_key: str | None = None, now: Callable[[], datetime] = _wall_clock
+    read: ReadModels,
+    *,
+    environment: str,
+    admin_key: str | None = None,
+    now: Callable[[], datetime] = _wall_clock,
+    requests: Requests | None = None,
 ) -> FastAPI:
-    """The app over the read models of one environment. ``now`` is the present of customers without a test clock."""
+    """The app over the read models of one environment. ``now`` is the present of customers without a test clock; ``requests``
+    counts.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -64,7 +72,7 @@ def create_query_app(
     app.add_api_route("/healthz", healthz, response_model=Health, tags=["health"])
     app.add_api_route("/readyz", readyz, response_model=Readiness, responses=problems.documented((503,)), tags=["health"])
     app.add_middleware(HeadAsGet)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, requests=requests)
     return app
 
 

@@ -24,6 +24,7 @@ def outcome_command(payment: Payment, outcome: ChargeOutcome, at: datetime) -> C
         handler=lambda unit: settle(unit, payment.id, attempt, outcome),
         actor=payment.attempt.method.provider if payment.attempt and payment.attempt.method else "",
         at=at,
+        name="settle_payment",
     )
 
 

@@ -6,15 +6,18 @@ Both go step by step, so that the window thread serves other partitions and keep
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
+from infra.eventlog.counts import WindowCounts
 from infra.eventlog.derived import Derive
 from infra.eventlog.index import Index, IndexConflict, IndexUnusable
 from infra.eventlog.log import Aborted, Log, Owner
-from infra.eventlog.reader import Command, LogBroken, Quarantine, Reader
+from infra.eventlog.reader import Command, Kind, LogBroken, Quarantine, Reader
 from infra.eventlog.record import Record
 
 log = structlog.get_logger(__name__)
@@ -24,12 +27,15 @@ BATCH_STREAMS = 1000
 
 
 class CatchUp:
-    """Reads partitions from where their indexes stand, through the readers' rule, into the indexes."""
+    """Reads partitions from where their indexes stand, through the readers' rule, into the indexes. ``quarantined`` is counted
+    on.
+    """
 
-    def __init__(self, event_log: Log, indexes: Mapping[str, Index], derive: Derive) -> None:
+    def __init__(self, event_log: Log, indexes: Mapping[str, Index], derive: Derive, quarantined: Counter[Kind]) -> None:
         self.broken: dict[str, Exception] = {}  # partitions given up, each with its error
         self._indexes = dict(indexes)
         self._derive = derive
+        self._quarantined = quarantined
         self._readers = {partition: Reader(index.state) for partition, index in indexes.items()}
         self._reader = event_log.reader({partition: index.state.offset for partition, index in indexes.items()})
 
@@ -60,6 +66,7 @@ class CatchUp:
             self.broken[partition] = error
             self.drop(partition)
             return
+        self._quarantined.update(each.kind for each in quarantined)
         for each in quarantined:
             log.error("record quarantined", partition=partition, offset=each.record.offset, kind=each.kind, reason=each.reason)
 
@@ -83,16 +90,24 @@ class Takeover:
     """Takes ``indexes``' partitions over. ``partitions`` are those still under way; ``put_off``: the last step's claim failed."""
 
     def __init__(
-        self, event_log: Log, owner: Owner, indexes: Mapping[str, Index], derive: Derive, clock: Callable[[], datetime]
+        self,
+        event_log: Log,
+        owner: Owner,
+        indexes: Mapping[str, Index],
+        derive: Derive,
+        clock: Callable[[], datetime],
+        counts: WindowCounts,
     ) -> None:
         self.broken: dict[str, Exception] = {}
         self.put_off = False
+        self._begun = time.monotonic()
+        self._counts = counts
         self._indexes = dict(indexes)
         self._owner = owner
         self._clock = clock
         self._claims: dict[str, Record] = {}
         self._ends = event_log.ends(indexes)
-        self._catch_up = CatchUp(event_log, indexes, derive)
+        self._catch_up = CatchUp(event_log, indexes, derive, counts.quarantined)
 
     @property
     def partitions(self) -> frozenset[str]:
@@ -105,6 +120,8 @@ class Takeover:
             self._give_up(partition, error)
         self.put_off = False
         ready = [partition for partition in list(self._indexes) if self._advance(partition)]
+        for partition in ready:
+            self._counts.taken_over(partition, self._indexes[partition].state.term, time.monotonic() - self._begun)
         return {partition: self._indexes.pop(partition) for partition in ready}
 
     def _advance(self, partition: str) -> bool:
@@ -160,7 +177,7 @@ def catch_up(event_log: Log, indexes: Mapping[str, Index], derive: Derive, progr
     Raises LogBroken, IndexConflict.
     """
     ends = event_log.ends(indexes)
-    reading = CatchUp(event_log, indexes, derive)
+    reading = CatchUp(event_log, indexes, derive, Counter())
     try:
         while not all(reading.reached(partition, end) for partition, end in ends.items()):
             progress(reading.step(0.1))

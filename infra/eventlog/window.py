@@ -15,6 +15,7 @@ from threading import Condition, Thread
 
 import structlog
 
+from infra.eventlog.counts import WindowCounts
 from infra.eventlog.derived import Derive
 from infra.eventlog.index import Index, IndexConflict, IndexUnusable
 from infra.eventlog.listener import Entry, Listener
@@ -67,6 +68,7 @@ class WindowThread:
         self._retry_at = 0.0
         self._proof_at = 0.0
         self._failing_since: float | None = None
+        self.counts = WindowCounts()
         self._thread = Thread(target=self._run, name="window", daemon=True)
 
     @property
@@ -119,6 +121,7 @@ class WindowThread:
                 self._take_over(owner)
             except (AppendError, LogUnavailable, sqlite3.OperationalError) as error:
                 log.warning("takeover put off", error=str(error), exc_info=not isinstance(error, AppendError))
+                self.counts.takeovers_put_off += 1
                 self._abandon_takeovers()
                 self._retry_at = time.monotonic() + RETRY_S
         entries = self._take(0.0 if self._takeovers else IDLE_S)
@@ -165,6 +168,7 @@ class WindowThread:
             for partition, index in takeover.step(0.0 if self._waiting else READ_WAIT_S).items():
                 self._serve(partition, index)
             if takeover.put_off:
+                self.counts.takeovers_put_off += 1
                 self._retry_at = time.monotonic() + RETRY_S
             for partition, error in takeover.broken.items():
                 self._give_up(partition, error)
@@ -181,7 +185,7 @@ class WindowThread:
                 except IndexUnusable as error:
                     self._give_up(partition, error)
             if indexes:
-                self._takeovers.append(Takeover(self._log, owner, indexes, self._derive, self._clock))
+                self._takeovers.append(Takeover(self._log, owner, indexes, self._derive, self._clock, self.counts))
         except BaseException:
             for index in indexes.values():
                 index.queries.close()
@@ -245,8 +249,10 @@ class WindowThread:
         try:
             owner.commit([], {}, frozenset(self._serving))
         except NotOwner as error:
+            self.counts.windows["fenced"] += 1
             self._stop(error.partitions, str(error))
         except AppendError as error:
+            self.counts.windows["aborted"] += 1
             self._stop(frozenset(self._serving), f"the log does not answer: {error}")
         else:
             self._succeeded()
@@ -254,25 +260,30 @@ class WindowThread:
 
     def _not_committed(self, owner: Owner, partitions: set[str], error: AppendError) -> None:
         if isinstance(error, NotOwner):
+            self.counts.windows["fenced"] += 1
             self._stop(error.partitions, str(error))
             self._fail(partitions, "another partition of the window is no longer owned by this node")
         elif isinstance(error, OutcomeUnknown):
+            self.counts.windows["unknown"] += 1
             log.error("outcome unknown", partitions=sorted(partitions), error=str(error))
             self._listener.unknown(self._withdraw(partitions), str(error))
             self._recover(owner)
         elif self._failing_since is not None and time.monotonic() - self._failing_since >= FAILING_S:
+            self.counts.windows["aborted"] += 1
             self._stop(frozenset(self._serving), f"the log takes no write: {error}")
         else:
+            self.counts.windows["aborted"] += 1
             self._fail(partitions, str(error))
             self._pause()
 
     def _commit(self, owner: Owner, entries: Sequence[Entry]) -> None:
         window = WindowCommit(self._serving, self._log.environment, self._clock())
-        committed = False
+        begun, committed = time.perf_counter(), False
         try:
             window.stage(entries)
+            staged = time.perf_counter()
             ends = owner.commit(window.records, window.data_keys, window.partitions)
-            committed = True
+            written, committed = time.perf_counter(), True
             window.finish(ends)
         except sqlite3.Error as error:
             window.rollback()
@@ -282,6 +293,7 @@ class WindowThread:
         except BaseException:
             window.rollback()
             raise
+        self.counts.committed(len(entries), window.records, (begun, staged, written, time.perf_counter()))
         self._listener.settled(window.results(entries))
 
     def _bisect(self, owner: Owner, entries: Sequence[Entry], error: Exception) -> None:
@@ -297,6 +309,7 @@ class WindowThread:
             except AppendError as other:
                 self._not_committed(owner, partitions, other)
                 return
+        self.counts.windows["refused"] += 1
         log.error("entry refused", partition=entries[0].partition, error=str(error))
         self._listener.refused(entries[0].token, str(error))
         self._fail(partitions, "an entry of the window was refused")

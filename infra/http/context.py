@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from contextvars import ContextVar
 from random import getrandbits  # these ids are no secrets
+from time import perf_counter
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.types import EventDict, WrappedLogger
 
 from infra.http.problems import body_too_large, internal_error, render
+from infra.http.requests import Requests
 
 _log = structlog.get_logger(__name__)
 
@@ -56,13 +58,15 @@ def traceparent(given: str | None) -> str:
 
 
 class RequestContext:
-    """Outermost middleware of an app. ``body_bytes_max`` bounds what a request may send; more is answered with 413.
+    """Outermost middleware of an app. ``body_bytes_max`` bounds what a request may send; more is answered with 413. ``requests``
+    counts them.
 
     It stands around everything, so the answer to an unexpected error is made here: it carries the request's id as well.
     """
 
-    def __init__(self, app: ASGIApp, *, body_bytes_max: int = 1_000_000) -> None:
+    def __init__(self, app: ASGIApp, *, body_bytes_max: int = 1_000_000, requests: Requests | None = None) -> None:
         self._app = app
+        self._requests = requests or Requests()
         self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +80,15 @@ class RequestContext:
         _LOGGED.set({"request_id": state["request_id"], "trace": state["traceparent"][3:35]})
         answer = _Answer(send, state["request_id"])
         length = given.get(b"content-length", "0")
-        if length.isdigit() and int(length) > self._body_bytes_max:
+        begun = perf_counter()
+        self._requests.in_progress += 1
+        try:
+            await self._answer(scope, receive, answer, int(length) if length.isdigit() else 0)
+        finally:
+            self._requests.answered(scope, answer.status, begun)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Answer, length: int) -> None:
+        if length > self._body_bytes_max:
             await render(Request(scope), body_too_large())(scope, receive, answer)
             return
         try:
@@ -137,4 +149,6 @@ class HeadAsGet:
         async def without_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-        await self._app({**scope, "method": "GET"}, receive, without_body)
+        as_get = {**scope, "method": "GET"}
+        await self._app(as_get, receive, without_body)
+        scope["route"] = as_get.get("route")  # for whoever counts by it, further out

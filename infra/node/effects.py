@@ -6,6 +6,7 @@ A call whose end is not seen is made again with the same key (after a restart, t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from domain.customer.events import PaymentMethod
 from domain.errors import Refusal
 from domain.payment.aggregate import Payment
 from domain.payment.events import PaymentAttemptStarted
+from infra.node.counts import NodeCounts
 from infra.psp.registry import Gateways
 
 _log = structlog.get_logger(__name__)
@@ -28,9 +30,10 @@ RETRY_S = 0.5
 class Effects:
     """Runs at most one call a payment. ``submit`` takes the outcome's command, and raises Unavailable while it cannot."""
 
-    def __init__(self, gateways: Gateways, submit: Callable[[Command], Awaitable[Answer]]) -> None:
+    def __init__(self, gateways: Gateways, submit: Callable[[Command], Awaitable[Answer]], counts: NodeCounts) -> None:
         self._gateways = gateways
         self._submit = submit
+        self._counts = counts
         self._running: dict[str, asyncio.Task[None]] = {}
         self._customers: dict[str, set[str]] = {}
 
@@ -75,6 +78,13 @@ class Effects:
                 await asyncio.sleep(RETRY_S)
 
     async def _charge(self, payment: Payment, attempt: PaymentAttemptStarted, method: PaymentMethod) -> ChargeOutcome:
+        begun = time.perf_counter()
+        outcome = await self._call(payment, attempt, method)
+        name = type(outcome).__name__.lower()
+        self._counts.charges[method.provider, name].observe(time.perf_counter() - begun)
+        return outcome
+
+    async def _call(self, payment: Payment, attempt: PaymentAttemptStarted, method: PaymentMethod) -> ChargeOutcome:
         try:
             return await self._gateways[method.provider].charge(
                 key=attempt.key, token=method.token, account=payment.customer, amount=attempt.amount
@@ -82,6 +92,10 @@ class Effects:
         except Exception:  # whatever went wrong, the money may have moved: only the provider's final state tells
             _log.exception("provider call failed", payment=payment.id, attempt=payment.attempts)
             return Unknown()
+
+    def __len__(self) -> int:
+        """How many calls run."""
+        return len(self._running)
 
     def running(self, payment: str) -> asyncio.Task[None] | None:
         """The call that runs for a payment, if one does."""

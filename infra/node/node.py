@@ -21,6 +21,7 @@ from domain.errors import NotFound, Refusal, RuleViolated
 from domain.event import Event
 from domain.payment.aggregate import Payment
 from domain.registry import decode
+from infra.eventlog.counts import WindowCounts
 from infra.eventlog.index import Index
 from infra.eventlog.listener import Committed
 from infra.eventlog.log import Log
@@ -29,6 +30,7 @@ from infra.eventlog.rebuild import open_index
 from infra.eventlog.record import CATALOG
 from infra.eventlog.window import WindowThread
 from infra.node.clocks import Clocks
+from infra.node.counts import NodeCounts, NodeState
 from infra.node.effects import Effects
 from infra.node.follower import CatalogFollower
 from infra.node.listener import LoopListener
@@ -75,7 +77,8 @@ class Node:
         self._catalog_read = False
         self._catalog_moved = asyncio.Event()
         self._resumes: set[asyncio.Task[None]] = set()
-        self._effects = Effects(gateways, self._submit_own)
+        self.counts = NodeCounts()
+        self._effects = Effects(gateways, self._submit_own, self.counts)
         self._clocks = Clocks(self._served_ledger, self._effects)
         self._listener = LoopListener(self)
         self._window = WindowThread(log, lambda name: open_index(log, index_folder, name), derive, self._listener, clock)
@@ -124,9 +127,12 @@ class Node:
     # The port of the API
 
     def submit(self, command: Command) -> Coroutine[None, None, Answer]:
-        if self._closing:
-            raise Unavailable("shutting_down", "This node is shutting down.")
-        return self._decided(command, self._accept(command), self.catalog.sequence)
+        try:
+            ticket = self._accept(command)
+        except Unavailable as unavailable:
+            self.counts.failed(command.name, unavailable)
+            raise
+        return self._decided(command, ticket, self.catalog.sequence)
 
     async def _decided(self, command: Command, ticket: Ticket, seen: int) -> Answer:
         try:
@@ -138,8 +144,10 @@ class Node:
             return await self._accept(command).future
 
     def _accept(self, command: Command) -> Ticket:
+        if self._closing:
+            raise Unavailable("shutting_down", "This node is shutting down.")
         served = self._home_of(command)
-        if sum(len(each.unsettled) for each in self._partitions.values()) >= self._waiting_max:
+        if self._waiting() >= self._waiting_max:
             raise Unavailable("overloaded", "Too many commands are waiting.")
         if command.customer:
             served.fire_due(command.key)
@@ -229,6 +237,30 @@ class Node:
             reasons.append("shutting down")
         return reasons
 
+    @property
+    def window_counts(self) -> WindowCounts:
+        """What the window thread counts."""
+        return self._window.counts
+
+    def state(self) -> NodeState:
+        """What it has in hand just now."""
+        served = list(self._partitions.values())
+        due = [timer.due for each in served for timer in each.queries.due_timers("", each.now(), inclusive=True, limit=1)]
+        return NodeState(
+            assigned=self._window.assigned,
+            broken=frozenset(self._broken),
+            sequences={each.name: each.sequence for each in served},
+            waiting=self._waiting(),
+            waiting_max=self._waiting_max,
+            charging=len(self._effects),
+            charges_open=sum(len(each.queries.open_effects()) for each in served),
+            timers_late_s=(self._clock() - min(due)).total_seconds() if due else 0.0,
+            unready=tuple(self.unready()),
+        )
+
+    def _waiting(self) -> int:
+        return sum(len(each.unsettled) for each in self._partitions.values())
+
     def _served_ledger(self) -> list[Served]:
         return [served for name, served in self._partitions.items() if name != CATALOG and self._may_decide(served)]
 
@@ -245,6 +277,7 @@ class Node:
             last_time=datetime.fromisoformat(state.time) if state.time else None,
             now=self._clock,
             submit=self._window.submit,
+            counts=self.counts,
         )
         self._partitions[name] = served
         self._broken.pop(name, None)

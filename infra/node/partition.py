@@ -18,6 +18,7 @@ from domain.errors import Refusal
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.record import Append, Event
+from infra.node.counts import NodeCounts
 from infra.node.streams import IndexStreams, derived_of
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +33,7 @@ class Ticket:
 
     command: Command
     future: asyncio.Future[Answer]
+    counts: NodeCounts
     decision: Decided | Replay | Refusal | None = None
     original: Ticket | None = None
     committed: Committed | None = None
@@ -56,6 +58,7 @@ class Served:
         last_time: datetime | None,
         now: Callable[[], datetime],
         submit: Callable[[list[Entry]], None],
+        counts: NodeCounts,
     ) -> None:
         self.name = name
         self.shard = shard
@@ -68,6 +71,7 @@ class Served:
         self._last_time = last_time
         self._wall = now
         self._submit = submit
+        self._counts = counts
         self._by_id: dict[tuple[str, str], Ticket] = {}
 
     def now(self) -> datetime:
@@ -89,7 +93,7 @@ class Served:
 
     def enqueue(self, command: Command, deadline: float = 0.0) -> Ticket:
         """Decide and let it wait for its window; ``deadline`` is the loop time at which a failing log ends the wait."""
-        ticket = Ticket(command, asyncio.get_running_loop().create_future(), deadline=deadline)
+        ticket = Ticket(command, asyncio.get_running_loop().create_future(), self._counts, deadline=deadline)
         self.admit(ticket)
         return ticket
 
@@ -144,10 +148,12 @@ class Served:
             self.shard.settle(decision)
         if not ticket.future.done():
             if isinstance(decision, Refusal):
-                ticket.future.set_exception(decision)
+                fail(ticket, decision)
             else:
                 assert decision is not None
-                ticket.future.set_result(self._answer(ticket, decision))
+                answer = self._answer(ticket, decision)
+                self._counts.answered(ticket.command.name, answer)
+                ticket.future.set_result(answer)
         return decision if isinstance(decision, Decided) else None
 
     def _answer(self, ticket: Ticket, decision: Decided | Replay) -> Answer:
@@ -178,9 +184,10 @@ class Served:
                 self.admit(ticket)
 
 
-def fail(ticket: Ticket, error: Exception) -> None:
+def fail(ticket: Ticket, error: Refusal | Unavailable) -> None:
     """Answer with an error."""
     if not ticket.future.done():
+        ticket.counts.failed(ticket.command.name, error)
         ticket.future.set_exception(error)
 
 

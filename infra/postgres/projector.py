@@ -15,6 +15,7 @@ import structlog
 
 from infra.eventlog.log import Log, LogUnavailable
 from infra.postgres import positions
+from infra.postgres.counts import ProjectorCounts
 from infra.postgres.decoding import Unseal
 from infra.postgres.session import Session
 from projections.registry import TABLES
@@ -26,30 +27,35 @@ _log = structlog.get_logger(__name__)
 Progress = Callable[[int], None]
 
 
-def run_projector(log: Log, dsn: str, vault: Unseal, stop: Signal, on_events: Progress | None = None) -> None:
-    """Project until ``stop`` is set; ``dsn`` is the projector role's. ``on_events`` hears how many events each commit applied."""
-    failures = 0
+def run_projector(
+    log: Log, dsn: str, vault: Unseal, stop: Signal, on_events: Progress | None = None, counts: ProjectorCounts | None = None
+) -> None:
+    """Project until ``stop`` is set; ``dsn`` is the projector role's. ``on_events`` hears how many events each commit applied,
+    ``counts`` shows meanwhile how far it is.
+    """
+    failures, counts = 0, counts or ProjectorCounts()
 
     def settled(events: int) -> None:
         nonlocal failures
-        failures = 0
+        failures, counts.waiting_for = 0, ""
         if on_events is not None and events:
             on_events(events)
 
     while not stop.is_set():
         try:
-            _follow(log, dsn, vault, stop, settled)
+            _follow(log, dsn, vault, stop, settled, counts)
         except (psycopg.OperationalError, LogUnavailable) as error:
             wait_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
             _log.warning("projector_waits", error=error, retry_in_s=wait_s)
-            failures += 1
+            failures, counts.waiting_for = failures + 1, str(error).strip()
+            counts.interruptions += 1
             stop.wait(wait_s)
 
 
-def _follow(log: Log, dsn: str, vault: Unseal, stop: Signal, settled: Progress) -> None:
+def _follow(log: Log, dsn: str, vault: Unseal, stop: Signal, settled: Progress, counts: ProjectorCounts) -> None:
     """One connection's life: from the positions kept in Postgres on."""
     with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
-        session = Session(connection, log, vault, positions.load(connection, log))
+        session = Session(connection, log, vault, positions.load(connection, log), counts)
         try:
             while not stop.is_set():
                 settled(session.advance(POLL_S))

@@ -16,6 +16,7 @@ from infra.eventlog.reader import Command, Quarantine, Reader, ReaderState
 from infra.eventlog.record import Record
 from infra.postgres import decoding, positions
 from infra.postgres.batch import Batch
+from infra.postgres.counts import ProjectorCounts
 from infra.postgres.decoding import Unseal
 from projections.registry import TABLES, project_all
 
@@ -40,12 +41,14 @@ class ProjectionBroken(RuntimeError):
 
 @dataclass(slots=True)
 class _Step:
-    """What some records come to: rows, and each touched partition's state after them."""
+    """What some records come to: rows, and each touched partition's state after them. ``read``: the next offsets to be read."""
 
+    read: Mapping[str, int]
     batch: Batch = field(default_factory=lambda: Batch(TABLES))
     quarantined: list[Quarantine] = field(default_factory=list)
     states: dict[str, ReaderState] = field(default_factory=dict)
     events: int = 0
+    project_s: float = 0.0
 
 
 class Session:
@@ -53,10 +56,18 @@ class Session:
     close it, begin another.
     """
 
-    def __init__(self, connection: psycopg.Connection, log: Log, vault: Unseal, states: Mapping[str, ReaderState]) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        log: Log,
+        vault: Unseal,
+        states: Mapping[str, ReaderState],
+        counts: ProjectorCounts | None = None,
+    ) -> None:
         self._connection = connection
         self._log = log
         self._vault = vault
+        self._counts = counts or ProjectorCounts()
         self._committed = dict(states)
         self._readers = {partition: Reader(state) for partition, state in states.items()}
         self._ends: dict[str, int] = {}  # of the log, asked at the time below; none: to be asked
@@ -82,11 +93,15 @@ class Session:
         self._ask_ends()
         read = {partition: self.position(partition) for partition in self._ends}
         records = self._poll(0 if self._committing else wait_s)
+        begun = time.perf_counter()
         step = self._judge(records)
+        step.project_s = time.perf_counter() - begun
         events = self.settle()
         self._beat(read)
         if step.states:
             self._committing = self._writer.submit(self._commit, step)
+        elif not records:
+            self._counts.reached(step.read, self._committed)
         return events
 
     def settle(self) -> int:
@@ -102,7 +117,7 @@ class Session:
 
     def _judge(self, records: Sequence[Record]) -> _Step:
         """The readers' rule, then the projections. Raises LogBroken, UnhandledEvent, ValueError, VaultError."""
-        step = _Step()
+        step = _Step(read={partition: self._source.position(partition) for partition in self._readers})
         for record in records:
             for result in self._readers[record.partition].feed(record):
                 match result:
@@ -120,6 +135,7 @@ class Session:
 
     def _commit(self, step: _Step) -> int:
         """Rows and states, or neither; gives the events. Raises OtherProjector, ProjectionBroken, psycopg's errors."""
+        begun = time.perf_counter()
         with self._connection.transaction():
             positions.advance(self._connection, self._committed, step.states)
             with self._connection.pipeline():
@@ -133,6 +149,8 @@ class Session:
             if step.quarantined:
                 self._connection.execute(_QUARANTINE, [_quarantine_rows(step.quarantined)])
         self._committed |= step.states
+        self._counts.applied(step.events, step.quarantined, step.project_s, time.perf_counter() - begun)
+        self._counts.reached(step.read, self._committed)
         for quarantine in step.quarantined:
             record = quarantine.record
             _log.error(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -16,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from infra.counts import Histogram
 from infra.postgres.migrate import migrations
 from queries.ports import ReadModelsUnavailable, Row
 
@@ -77,6 +79,11 @@ class PostgresReadModels:
             reconnect_timeout=RECONNECT_S,
             open=False,
         )
+        self.seconds = Histogram()  # that a question had its connection
+
+    def pool_stats(self) -> Mapping[str, int]:
+        """What the pool counts, by psycopg's names."""
+        return self._pool.get_stats()
 
     async def open(self) -> None:
         """Begin to connect; a Postgres that is away now may come later."""
@@ -111,7 +118,9 @@ class PostgresReadModels:
     async def _connection(self) -> AsyncIterator[Connection]:
         try:
             async with asyncio.timeout(QUESTION_LIMIT_S), self._pool.connection() as connection:
+                begun = perf_counter()
                 yield connection
+                self.seconds.observe(perf_counter() - begun)
         except TimeoutError as error:
             raise ReadModelsUnavailable(f"no answer within {QUESTION_LIMIT_S} s") from error
         except (psycopg.OperationalError, PoolTimeout, PoolClosed) as error:

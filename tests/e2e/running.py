@@ -79,7 +79,14 @@ def free_port() -> int:
 
 def configured(state: Path, postgres_dsn: str, **given: str) -> Running:
     """A ledger that does not run yet: ``given`` settings beside those that keep it to itself."""
-    own = {"state": str(state), "postgres_dsn": postgres_dsn, "port": str(free_port()), "node": "test", **given}
+    own = {
+        "state": str(state),
+        "postgres_dsn": postgres_dsn,
+        "port": str(free_port()),
+        "projector_port": str(free_port()),
+        "node": "test",
+        **given,
+    }
     environment = {variable(name): value for name, value in own.items()}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():

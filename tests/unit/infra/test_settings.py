@@ -52,6 +52,7 @@ def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.
         "postgres_dsn": "host=db",
         "host": "0.0.0.0",
         "port": "9000",
+        "projector_port": "9005",
         "node": "node-a",
         "max_waiting": "10",
         "log_level": "debug",

@@ -1,0 +1,48 @@
+"""What the node counts on its loop, and what it has in hand at a moment."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from commands.ports import Answer, Unavailable
+from domain.errors import Refusal
+from infra.counts import Histogram
+
+
+@dataclass(slots=True)
+class NodeCounts:
+    """``commands`` that were answered, by name, outcome and reason (a refusal's class: its codes are many); ``charges`` are the
+    seconds of calls to providers, by provider and outcome.
+    """
+
+    commands: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    charges: defaultdict[tuple[str, str], Histogram] = field(default_factory=lambda: defaultdict(Histogram))
+
+    def answered(self, name: str, answer: Answer) -> None:
+        self.commands[name, "replayed" if answer.replayed else "committed", ""] += 1
+
+    def failed(self, name: str, error: Refusal | Unavailable) -> None:
+        if isinstance(error, Refusal):
+            self.commands[name, "refused", type(error).__name__] += 1
+        else:
+            self.commands[name, "unknown" if error.code == "outcome_unknown" else "unavailable", error.code] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """``sequences`` are the last committed of the partitions that are served; ``waiting`` commands of at most ``waiting_max``;
+    ``charging`` calls run, and ``charges_open`` attempts have no outcome in the log; ``timers_late_s`` is how long the timer that
+    waits longest has been due. ``unready`` says what keeps commands out.
+    """
+
+    assigned: frozenset[str]
+    broken: frozenset[str]
+    sequences: Mapping[str, int]
+    waiting: int
+    waiting_max: int
+    charging: int
+    charges_open: int
+    timers_late_s: float
+    unready: tuple[str, ...]
