@@ -38,15 +38,24 @@ class Shop:
 
 def open_shop(deployment: Deployment, customers: int, tenant: str = "acme") -> Shop:
     """A new tenant with so many customers. Raises LedgerUnreachable or Refused."""
-    return asyncio.run(_open_shop(deployment.commands.url, deployment.settings.admin_key_text, tenant, customers))
+    return asyncio.run(_open_shop(deployment, tenant, customers))
 
 
-async def _open_shop(url: str, admin_key: str, tenant: str, customers: int) -> Shop:
-    async with LedgerClient(url, admin_key, tenant=tenant, reason="bench") as admin:
+def open_tenant(deployment: Deployment, tenant: str) -> str:
+    """A key, which may do everything, of a new tenant that sells nothing yet."""
+    return asyncio.run(_open_tenant(deployment, tenant))
+
+
+async def _open_tenant(deployment: Deployment, tenant: str) -> str:
+    async with LedgerClient(deployment.commands.url, deployment.settings.admin_key_text, tenant=tenant, reason="bench") as admin:
         await admin.post("/v1/tenants", {"id": tenant, "name": tenant}, "tenant")
         reply = await admin.post("/v1/api-keys", {"name": "bench", "permissions": ["read", "write", "backdate"]}, "key")
-    key = str(reply.body["key"])
-    async with LedgerClient(url, key) as client:
+    return str(reply.body["key"])
+
+
+async def _open_shop(deployment: Deployment, tenant: str, customers: int) -> Shop:
+    key = await _open_tenant(deployment, tenant)
+    async with LedgerClient(deployment.commands.url, key) as client:
         for path, body in _CATALOG:
             position = (await client.post(path, body, f"{path}-{body['id']}")).position
         return Shop(tenant, key, await _register(client, customers, position))

@@ -13,6 +13,9 @@ from infra.eventlog.log import Log
 from infra.eventlog.walk import walk
 
 _QUIET_S = 0.5
+_POLL_S = 0.1
+# Behind the last event stand a few of Kafka's markers at most.
+_TAIL = 500
 _SETTLE_LIMIT_S = 600.0
 
 
@@ -36,6 +39,23 @@ def await_quiet(log: Log) -> float:
 
     await_condition(quiet, "the log does not come to rest", _SETTLE_LIMIT_S)
     return since
+
+
+def events(log: Log) -> int:
+    """How many events the log holds: sequences have no gaps, so each partition's last one tells."""
+    return sum(_last_sequence(log, partition) for partition in log.partitions)
+
+
+def _last_sequence(log: Log, partition: str) -> int:
+    end = log.end(partition)
+    reader = log.reader({partition: max(0, end - _TAIL)})
+    last = 0
+    try:
+        while reader.position(partition) < end:
+            last = max([last, *(record.sequence for record in reader.poll(_POLL_S) if not record.is_claim)])
+    finally:
+        reader.close()
+    return last
 
 
 def _ends(log: Log) -> dict[str, int]:
