@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from bench.harness.deployment import Deployment
 from infra.ledger_client import LedgerClient
 
-PAID, TRIAL = "gold-monthly-eur", "gold-trial-eur"
+PAID, TRIAL, WEEKLY = "gold-monthly-eur", "gold-trial-eur", "gold-weekly-eur"
+_AT_ONCE = 1000
 _AMOUNT = {"amount": 999, "currency": "EUR"}
 _CATALOG = (
     ("/v1/storefronts", {"id": "web", "name": "Web", "timezone": "UTC"}),
@@ -18,7 +21,17 @@ _CATALOG = (
     ("/v1/bundles", {"id": "gold", "storefront": "web", "name": "Gold", "grants": [{"entitlement": "hd", "value": True}]}),
     ("/v1/prices", {"id": PAID, "bundle": "gold", "amount": _AMOUNT, "interval": {"unit": "month"}}),
     ("/v1/prices", {"id": TRIAL, "bundle": "gold", "amount": _AMOUNT, "interval": {"unit": "month"}, "trial_days": 14}),
+    ("/v1/prices", {"id": WEEKLY, "bundle": "gold", "amount": _AMOUNT, "interval": {"unit": "week"}}),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A POST with its idempotency key."""
+
+    path: str
+    body: Mapping[str, Any]
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +71,31 @@ async def _open_shop(deployment: Deployment, tenant: str, customers: int) -> Sho
     async with LedgerClient(deployment.commands.url, key) as client:
         for path, body in _CATALOG:
             position = (await client.post(path, body, f"{path}-{body['id']}")).position
-        return Shop(tenant, key, await _register(client, customers, position))
+        registered = await _send_all(client, map(_registration, range(customers)), position)
+    return Shop(tenant, key, tuple(str(customer["id"]) for customer in registered))
 
 
-async def _register(client: LedgerClient, customers: int, catalog: str) -> tuple[str, ...]:
-    numbers = iter(range(customers))
+def send_all(deployment: Deployment, key: str, commands: Iterable[Command], catalog: str = "") -> list[dict[str, Any]]:
+    """Send many commands, some at once, in no order; their answers' bodies, in the given order."""
 
-    async def register(number: int) -> str:
-        body = {
-            "storefront": "web",
-            "external_id": f"u-{number}",
-            "payment_method": {"provider": "simulator", "token": "sim_ok"},
-        }
-        return str((await client.post("/v1/customers", body, f"customer-{number}", min_position=catalog)).body["id"])
+    async def send() -> list[dict[str, Any]]:
+        async with LedgerClient(deployment.commands.url, key) as client:
+            return await _send_all(client, commands, catalog)
 
-    found: list[str] = []
-    while some := list(islice(numbers, 1000)):
-        found += await asyncio.gather(*map(register, some))
-    return tuple(found)
+    return asyncio.run(send())
+
+
+async def _send_all(client: LedgerClient, commands: Iterable[Command], catalog: str) -> list[dict[str, Any]]:
+    async def one(command: Command) -> dict[str, Any]:
+        return dict((await client.post(command.path, command.body, command.key, min_position=catalog)).body)
+
+    waiting, found = iter(commands), list[dict[str, Any]]()
+    while some := list(islice(waiting, _AT_ONCE)):
+        found += await asyncio.gather(*map(one, some))
+    return found
+
+
+def _registration(number: int) -> Command:
+    method = {"provider": "simulator", "token": "sim_ok"}
+    body = {"storefront": "web", "external_id": f"u-{number}", "payment_method": method}
+    return Command("/v1/customers", body, f"customer-{number}")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from bench.harness.deployment import Deployment, await_condition
 from infra.bootstrap import open_log
 from infra.eventlog.log import Log
+from infra.eventlog.record import Record
 from infra.eventlog.walk import walk
 
 _QUIET_S = 0.5
@@ -39,6 +40,23 @@ def await_quiet(log: Log) -> float:
 
     await_condition(quiet, "the log does not come to rest", _SETTLE_LIMIT_S)
     return since
+
+
+class Tail:
+    """What is written from now on, in all partitions."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._reader = log.reader(_ends(log))
+
+    def read(self) -> Iterator[Record]:
+        """What has been written since the last reading."""
+        ends = _ends(self._log)
+        while any(self._reader.position(partition) < end for partition, end in ends.items()):
+            yield from self._reader.poll(_POLL_S)
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 def events(log: Log) -> int:
