@@ -11,7 +11,7 @@ import orjson
 
 from bench.harness.result import Result, show
 
-MEASUREMENTS = ("commands",)
+MEASUREMENTS = ("commands", "importing", "recurring")
 RESULTS = Path("build/bench")
 
 

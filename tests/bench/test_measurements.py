@@ -7,28 +7,45 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import orjson
 import pytest
 
 from bench.harness.result import Result
+from infra.importing.generate import generate
 from tests.docs.pages import ROOT
 
-TINY = (("commands", "--seconds", "1", "--rounds", "1", "--customers", "20", "--log", "kafka"),)
+ROUND = ("--seconds", "1", "--rounds", "1")
+EMBEDDED = ("--log", "embedded")
+TINY = (("recurring", "--subscriptions", "20", *EMBEDDED),)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arguments", TINY, ids=lambda arguments: arguments[0])
-def test_it_runs(arguments: Sequence[str], kafka_bootstrap: str) -> None:
+def test_it_runs(arguments: Sequence[str]) -> None:
+    measured(*arguments)
+
+
+@pytest.mark.slow
+def test_it_runs_on_kafka(kafka_bootstrap: str) -> None:
+    measured("commands", *ROUND, "--customers", "20", "--log", "kafka", KAFKA_BOOTSTRAP=kafka_bootstrap)
+
+
+@pytest.mark.slow
+def test_the_import_runs(tmp_path: Path) -> None:
+    generate(tmp_path / "few.csv", rows=20)
+    measured("importing", "--file", str(tmp_path / "few.csv"), *EMBEDDED)
+
+
+def measured(name: str, *options: str, **more: str) -> None:
+    """Run one as its users do, and see that it gives lines that can be told again."""
     if shutil.which("wrk") is None:
         pytest.skip("not installed: wrk")
-    # when it is run as its users do, on the session's broker
-    name, *options = arguments
-    environment = {**os.environ, "KAFKA_BOOTSTRAP": kafka_bootstrap, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **more, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(
         [sys.executable, "-m", f"bench.{name}", "--json", *options], capture_output=True, env=environment, cwd=ROOT, check=False
     )
-    # then it gives lines that can be told again
     assert ended.returncode == 0, ended.stderr.decode()
     found = orjson.loads(ended.stdout)
     assert found["name"] == name
