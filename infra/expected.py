@@ -8,6 +8,7 @@ from infra.eventlog.export_file import ExportBroken
 from infra.eventlog.index import IndexUnusable
 from infra.eventlog.log import LogUnavailable, LogUnusable
 from infra.eventlog.reader import LogBroken
+from infra.eventlog.rebuild import RebuildFailed
 from infra.importing.errors import ImportFailed
 from infra.ledger_client import LedgerUnreachable, Refused
 from infra.postgres.embedded import EmbeddedPostgresError
@@ -27,6 +28,7 @@ EXPECTED = (
     LogUnavailable,
     LogBroken,
     IndexUnusable,
+    RebuildFailed,
     ExportBroken,
     EmbeddedPostgresError,
     ChildDied,

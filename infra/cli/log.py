@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +16,13 @@ from domain.registry import decode
 from infra.bootstrap import open_log, open_postgres, open_vault
 from infra.cli.parts import Json, settings_for
 from infra.eventlog import topics, topics_check
+from infra.eventlog.log import Log
 from infra.eventlog.rebuild import rebuild_indexes
 from infra.eventlog.transfer import export, load
 from infra.eventlog.verify import Report, verify, verify_export
 from infra.eventlog.walk import walk
 from infra.expected import CliError
+from infra.logging import configure_logging
 from infra.node.streams import derive
 from infra.postgres.digest import digest
 from infra.postgres.projector import rebuild
@@ -120,12 +125,20 @@ def _print_report(report: Report) -> None:
 def rebuild_index(json: Json = False) -> None:
     """Delete this node's indexes and build them from the log. The command process must not be running."""
     settings = settings_for((), quiet=True)
-    with open_log(settings, must_exist=True) as log, counting("events") as progress:
-        built = rebuild_indexes(log, settings.state / "index", derive, progress)
+    with counting("events") as progress:
+        built = rebuild_indexes(partial(_opened, settings), settings.state / "index", derive, progress)
     if json:
         print_json(built)
     else:
         console.print(f"{sum(built.values()):,} events in {len(built)} indexes")
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Log]:
+    """The log, in whatever process: logging is each one's own."""
+    configure_logging("warning", settings.log_format)
+    with open_log(settings, must_exist=True) as log:
+        yield log
 
 
 @rebuild_app.command("projections")

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
-from infra.eventlog.derived import Derive, Derived
-from infra.eventlog.index_queries import IndexQueries, microseconds
+from infra.eventlog.derived import Derive, Derived, StoredRow
+from infra.eventlog.index_queries import EVENT_COLUMNS, IndexQueries, microseconds
 from infra.eventlog.reader import Command, Quarantine, ReaderState
 
 BUSY_TIMEOUT_S = 10
@@ -55,6 +57,12 @@ CREATE TABLE snapshots (
 );
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
+"""
+
+
+# One statement for many streams: asked one by one they take a quarter of a rebuild.
+_UNDERIVED = f"""
+SELECT {EVENT_COLUMNS} FROM events WHERE stream IN (SELECT stream FROM underived LIMIT ?) ORDER BY stream, version
 """
 
 
@@ -144,19 +152,15 @@ class Index:
 
     def settle(self, derive: Derive, limit: int) -> int:
         """Derive the rows of up to ``limit`` streams that ``absorb`` noted; gives how many it did (0: none are left)."""
-        rows = self._writing.execute("SELECT stream FROM underived LIMIT ?", (limit,)).fetchall()
-        if not rows:
-            return 0
-        own = IndexQueries(self._writing)
         found = []
-        for (stream,) in rows:
-            events = own.stream_events(stream)
+        for stream, rows in groupby(map(StoredRow._make, self._writing.execute(_UNDERIVED, (limit,))), attrgetter("stream")):
+            events = list(rows)
             found.append((stream, events[0].key, derive(events)))
         self._writing.execute("BEGIN IMMEDIATE")
         self._derive(found)
-        self._writing.executemany("DELETE FROM underived WHERE stream = ?", rows)
+        self._writing.executemany("DELETE FROM underived WHERE stream = ?", [(stream,) for stream, _, _ in found])
         self._writing.execute("COMMIT")
-        return len(rows)
+        return len(found)
 
     def close(self) -> None:
         """Close the writing side; ``queries`` are closed by the thread that uses them."""

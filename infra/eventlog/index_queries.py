@@ -109,7 +109,7 @@ class IndexQueries:
         clause = f"WHERE {' AND '.join(where)}" if where else ""
         statement = f"SELECT {EVENT_COLUMNS} FROM events {clause} ORDER BY {order} LIMIT ?"
         rows = self._connection.execute(statement, (*given.values(), *types, -1 if limit is None else limit))
-        return [StoredRow(*row) for row in rows]
+        return [StoredRow._make(row) for row in rows]
 
     def last_version(self, stream: str) -> int | None:
         row = self._connection.execute("SELECT max(version) FROM events WHERE stream = ?", (stream,)).fetchone()

@@ -28,8 +28,11 @@ class LogBroken(Exception):
     def __init__(self, record: Record, reason: str) -> None:
         self.record = record
         self.reason = reason
-        name = record.attributes.get("id", "?")
-        super().__init__(f"partition {record.partition}, offset {record.offset}, {name}: {reason}")
+        super().__init__(record, reason)
+
+    def __str__(self) -> str:
+        name = self.record.attributes.get("id", "?")
+        return f"partition {self.record.partition}, offset {self.record.offset}, {name}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
