@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,6 +29,7 @@ from infra.http.origin import Origin
 from infra.http.requests import Requests
 from infra.metrics.endpoint import WithMetrics
 from infra.metrics.http import RequestCollector
+from infra.metrics.log import watching
 from infra.metrics.node import NodeCollector
 from infra.metrics.projector import ProjectorCollector
 from infra.metrics.queries import PoolCollector
@@ -90,7 +92,7 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) ->
 
 
 @asynccontextmanager
-async def _command_side(settings: Settings, requests: Requests) -> AsyncIterator[tuple[Node, ASGIApp]]:
+async def _command_side(settings: Settings, requests: Requests) -> AsyncIterator[tuple[Node, ASGIApp, list[Collector]]]:
     async with AsyncExitStack() as stack:
         stack.callback(index_lock(settings.state / "index").release)
         log = stack.enter_context(open_log(settings))
@@ -101,24 +103,24 @@ async def _command_side(settings: Settings, requests: Requests) -> AsyncIterator
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)
         app = create_command_app(node, vault, api, requests)
-        yield node, app
+        yield node, app, [NodeCollector(node), stack.enter_context(watching(log))]
 
 
 async def serve_commands(settings: Settings) -> None:
     """The command API alone."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     requests = Requests()
-    async with _command_side(settings, requests) as (node, app):
-        collectors = NodeCollector(node), RequestCollector(commands=requests)
-        await serve(WithMetrics(app, collectors), settings.host, settings.port, node.wait_dead())
+    async with _command_side(settings, requests) as (node, app, collectors):
+        metrics = [*collectors, RequestCollector(commands=requests)]
+        await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead())
 
 
 async def serve_queries(settings: Settings) -> None:
     """The query API alone."""
     requests = Requests()
     async with _query_side(settings, requests) as (read, app):
-        collectors = PoolCollector(read), RequestCollector(queries=requests)
-        await serve(WithMetrics(app, collectors), settings.host, settings.port)
+        metrics = PoolCollector(read), RequestCollector(queries=requests)
+        await serve(WithMetrics(app, metrics), settings.host, settings.port)
 
 
 @asynccontextmanager
@@ -138,9 +140,9 @@ async def serve_origin(settings: Settings) -> None:
     """Both APIs on one port, in one process: the embedded default."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     sent, asked = Requests(), Requests()
-    async with _command_side(settings, sent) as (node, commands), _query_side(settings, asked) as (read, queries):
-        collectors = NodeCollector(node), PoolCollector(read), RequestCollector(commands=sent, queries=asked)
-        await serve(WithMetrics(Origin(commands, queries), collectors), settings.host, settings.port, node.wait_dead())
+    async with _command_side(settings, sent) as (node, commands, collectors), _query_side(settings, asked) as (read, queries):
+        metrics = [*collectors, PoolCollector(read), RequestCollector(commands=sent, queries=asked)]
+        await serve(WithMetrics(Origin(commands, queries), metrics), settings.host, settings.port, node.wait_dead())
 
 
 async def serve_projector(settings: Settings) -> None:
@@ -149,9 +151,10 @@ async def serve_projector(settings: Settings) -> None:
         stop, counts = threading.Event(), ProjectorCounts()
         dsn = projector_dsn(admin, settings.secret_bytes)
         projecting = asyncio.ensure_future(asyncio.to_thread(run_projector, log, dsn, vault, stop, counts=counts))
-        app = WithMetrics(projector_app(counts), [ProjectorCollector(counts)])
         try:
-            await serve(app, settings.host, settings.port, asyncio.shield(projecting))
+            with watching(log, lambda: counts.read) as watch:
+                app = WithMetrics(projector_app(counts), [ProjectorCollector(counts), watch])
+                await serve(app, settings.host, settings.port, asyncio.shield(projecting))
         finally:
             stop.set()
             await projecting

@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_ends
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_ends, high_watermarks
 from infra.eventlog.kafka_owner import KafkaOwner
 from infra.eventlog.kafka_reader import KafkaKeys, KafkaReader
 from infra.eventlog.log import LogUnavailable
 from infra.eventlog.record import CATALOG
 from infra.eventlog.topics import Names
 from infra.eventlog.topics_check import refuse_unsafe
+
+Offsets = dict[tuple[str, int], int]
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -59,8 +61,15 @@ class KafkaLog:
 
     def ends(self, partitions: Iterable[str]) -> dict[str, int]:
         """The last stable offsets. Raises LogUnavailable."""
+        return self._at(partitions, committed_ends)
+
+    def high_ends(self, partitions: Iterable[str]) -> dict[str, int]:
+        """The high watermarks. Raises LogUnavailable."""
+        return self._at(partitions, high_watermarks)
+
+    def _at(self, partitions: Iterable[str], ask: Callable[[AdminClient, list[TopicPartition]], Offsets]) -> dict[str, int]:
         places = {partition: self._names.place(partition) for partition in partitions}
-        found = committed_ends(self._admin, places.values())
+        found = ask(self._admin, list(places.values()))
         return {partition: found[place.topic, place.partition] for partition, place in places.items()}
 
     def owner(self) -> KafkaOwner:

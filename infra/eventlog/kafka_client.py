@@ -81,10 +81,19 @@ def committed_end(admin: AdminClient, place: TopicPartition) -> int:
 
 def committed_ends(admin: AdminClient, places: Iterable[TopicPartition]) -> dict[tuple[str, int], int]:
     """The last stable offset of each topic and partition, in one request. Raises LogUnavailable."""
+    return _ends(admin, places, IsolationLevel.READ_COMMITTED)
+
+
+def high_watermarks(admin: AdminClient, places: Iterable[TopicPartition]) -> dict[tuple[str, int], int]:
+    """The same with what stands in open transactions. Raises LogUnavailable."""
+    return _ends(admin, places, IsolationLevel.READ_UNCOMMITTED)
+
+
+def _ends(admin: AdminClient, places: Iterable[TopicPartition], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
     ask = {place: OffsetSpec.latest() for place in places}
     deadline = time.monotonic() + REQUEST_LIMIT_S
     while True:
-        asked = admin.list_offsets(ask, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_LIMIT_S)
+        asked = admin.list_offsets(ask, isolation_level=isolation, request_timeout=REQUEST_LIMIT_S)
         found: dict[tuple[str, int], int] = {}
         for place, answer in asked.items():
             try:

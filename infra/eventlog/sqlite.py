@@ -99,6 +99,9 @@ class SqliteLog:
     def ends(self, partitions: Iterable[str]) -> dict[str, int]:
         return {partition: self.end(partition) for partition in partitions}
 
+    def high_ends(self, partitions: Iterable[str]) -> dict[str, int]:
+        return self.ends(partitions)
+
     def owner(self) -> SqliteOwner:
         return SqliteOwner(self.path, lambda: connect(self.path), self._environment, self.partitions, self.address)
 

@@ -73,6 +73,7 @@ def test_the_projector_shows_how_far_it_is(running: Running, key: str) -> None:
     assert appended > 0
     url = f"http://127.0.0.1:{running.settings.projector_port}"
     until(lambda: value(scrape(url), "subledger_projector_sequence", partition="catalog") >= appended)
+    until(lambda: ("subledger_projector_lag_records", frozenset({("partition", "catalog")})) in scrape(url))
     samples = scrape(url)
     assert value(samples, "subledger_ready") == 1
     assert value(samples, "subledger_projector_batch_events_sum") > 0
