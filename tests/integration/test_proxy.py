@@ -170,6 +170,16 @@ def test_the_proxy_passes_headers_both_ways_and_names_requests(passable: Path) -
 
 
 @needs_nginx
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "//metrics", "/%6detrics", "/v1/../metrics", "/metrics?x=1"])
+def test_health_and_metrics_are_not_shown_to_the_world(passable: Path, path: str) -> None:
+    with app("commands") as commands, app("queries") as queries, proxy(passable, commands, queries) as port:
+        response = ask(port, "GET", path)
+        assert response.status == 404
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert json.loads(response.msg["X-Body"])["code"] == "not-found"
+
+
+@needs_nginx
 def test_an_app_that_is_away_is_a_problem_to_be_tried_again(passable: Path) -> None:
     # given a command app that does not run
     with app("queries") as queries, proxy(passable, free_port(), queries) as port:
