@@ -147,20 +147,17 @@ class Shard:
         """The business time: a customer on a test clock lives at its time; a client must wait until what was due before it is
         done.
         """
-        clock = self._clock_time(command, account)
+        clock = self._clock_time(command.customer, account)
         if command.at is not None and clock is not None:
             return command.at
         if clock is None:
             return now
-        due = account.agenda.first()
-        if command.from_client and due is not None and due.due < clock:
+        if command.from_client and _overdue(account, clock):
             raise ClockAdvancing
         return clock
 
-    def _clock_time(self, command: Command, account: Account) -> datetime | None:
-        if not command.customer:
-            return None
-        customer = self._customer(account, command.customer)
+    def _clock_time(self, id: str, account: Account) -> datetime | None:
+        customer = self._customer(account, id) if id else None
         return self._catalog.clock(customer.tenant, customer.clock).now if customer is not None and customer.clock else None
 
     def _customer(self, account: Account, id: str) -> Customer | None:
@@ -222,6 +219,20 @@ class Shard:
             return None
         return None if self.on_clock(key) else due
 
+    def overdue(self, key: str) -> bool:
+        """Whether something is due before the time of the test clock that the customer lives on: its advance is not through, or a
+        start in the past left it.
+        """
+        account = self._account(key)
+        clock = self._clock_time(key.partition("/")[2], account)
+        return clock is not None and _overdue(account, clock)
+
+    def clock_time(self, key: str, timer: Timer) -> datetime:
+        """The business time at which a timer fires on a test clock: when it is due, but not before what made it so."""
+        stream = self.current(key, timer.stream)
+        assert stream is not None
+        return max(timer.due, stream.modified_on)
+
     def on_clock(self, key: str) -> bool:
         """Whether the customer lives on a test clock."""
         customer = self._customer(self._account(key), key.partition("/")[2])
@@ -234,6 +245,11 @@ class Shard:
     def current(self, key: str, stream: str) -> Aggregate | None:
         """The aggregate as of the newest decision."""
         return self._account(key).aggregates.get(stream) or self._streams.load(stream)
+
+
+def _overdue(account: Account, clock: datetime) -> bool:
+    timer = account.agenda.first()
+    return timer is not None and timer.due < clock
 
 
 def open_parent(aggregate: Aggregate) -> str | None:

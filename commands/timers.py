@@ -25,8 +25,8 @@ TIMERS: dict[str, Callable[[Unit, str], Aggregate]] = {
 }
 
 
-def timer_command(tenant: str, customer: str, stream: str, kind: str, due: datetime) -> Command:
-    """The command that a due timer sends; ``due`` is its business time for a customer on a test clock."""
+def timer_command(tenant: str, customer: str, stream: str, kind: str, due: datetime, at: datetime | None = None) -> Command:
+    """The command that a due timer sends; ``at`` is its business time for a customer on a test clock, ``due`` by default."""
     fire = TIMERS[kind]
     return Command(
         tenant=tenant,
@@ -34,6 +34,6 @@ def timer_command(tenant: str, customer: str, stream: str, kind: str, due: datet
         id=f"timer:{stream}/{kind}/{due.astimezone(UTC).isoformat()}",
         handler=lambda unit: fire(unit, stream),
         actor="timer",
-        at=due,
+        at=at or due,
         name=f"timer_{kind}",
     )

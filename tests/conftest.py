@@ -35,8 +35,10 @@ _MARKER_OF = {
 }
 _NO_KAFKA = pytest.StashKey[str]()
 
-# A shared machine's pauses are not the code's: no deadlines. A failure prints what reproduces it.
+# A shared machine's pauses are not the code's: no deadlines. A failure prints what reproduces it. For a long search:
+# ``pytest --hypothesis-profile=thorough``.
 settings.register_profile("subledger", deadline=None, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("subledger"), max_examples=3000)
 settings.load_profile("subledger")
 
 

@@ -94,7 +94,8 @@ class Clocks:
             if timer.kind == CHECK:
                 self._check(partition, key, timer.stream, timer.due, timer.due)
             else:
-                command = timer_command(tenant, customer, timer.stream, timer.kind, timer.due)
+                at = partition.shard.clock_time(key, timer)
+                command = timer_command(tenant, customer, timer.stream, timer.kind, timer.due, at)
                 await partition.enqueue(command).future
             await self._effects.idle(customer)
             if partition.shard.timer(key) == timer:

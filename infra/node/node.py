@@ -162,8 +162,12 @@ class Node:
         return self.catalog.sequence > seen
 
     async def _submit_own(self, command: Command) -> Answer:
-        """A timer's or an outcome's: never refused for the queue's length."""
-        return await self._home_of(command).enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S).future
+        """An outcome's: never refused for the queue's length. What fell due before it came goes first: after a standstill a
+        declined charge may suspend a subscription whose last periods are not billed yet.
+        """
+        served = self._home_of(command)
+        served.fire_due(command.key)
+        return await served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S).future
 
     def _home_of(self, command: Command) -> Served:
         if not command.customer:
@@ -391,6 +395,8 @@ class Node:
         for aggregate in decided.touched:
             if isinstance(aggregate, Payment) and aggregate.state == "pending":
                 self._start_effect(served, aggregate)
+        if decided.command.from_client and served.shard.overdue(decided.command.key):
+            self._resume()
 
     def on_proved(self) -> None:
         self._failing = ""

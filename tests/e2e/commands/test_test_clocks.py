@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.e2e.commands.conftest import Api, command_api
@@ -95,3 +98,22 @@ def test_all_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert api.done(f"/v1/customers/{customer}", {"timezone": "UTC"})["personal"]["name"] == "Ada"
         api.done("/v1/test-clocks/c/advance", {"now": "2026-06-01T00:00:00Z"})
         assert issued(api, customer) == 5
+
+
+def test_what_a_start_in_the_past_leaves_due_is_done_without_an_advance(api: Api) -> None:
+    api.done("/v1/test-clocks", {"id": "c", "now": "2026-04-10T00:00:00Z"})
+    customer = api.customer(test_clock="c")
+    past = {"start_at": "2026-01-01T00:00:00Z", "history_until": "2026-02-15T00:00:00Z"}
+    subscription = api.subscription(customer, **past)
+
+    deadline = time.monotonic() + 10
+    while True:
+        answer = api.post(f"/v1/subscriptions/{subscription['id']}/cancel", {"at": "period_end"})
+        if answer.status_code != 409 or time.monotonic() > deadline:
+            break
+        assert answer.json()["code"] == "test-clock-advancing"
+
+    assert (answer.status_code, answer.json()["cancel_at"]) == (200, "2026-05-01T00:00:00Z")
+    assert issued(api, customer) == 4
+    times = [datetime.fromisoformat(orjson.loads(record.value)["timestamp"]) for record in api.records(customer)]
+    assert times == sorted(times)

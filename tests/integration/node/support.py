@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from commands.catalog.create_storefront import CreateStorefront, create_storefront
@@ -26,8 +26,8 @@ TENANT = "acme"
 
 
 @asynccontextmanager
-async def running(log: Log, folder: Path, waiting_max: int = 2000) -> AsyncIterator[Node]:
-    """A node that has started; it may not be ready yet."""
+async def running(log: Log, folder: Path, waiting_max: int = 2000, ahead: timedelta = timedelta(0)) -> AsyncIterator[Node]:
+    """A node that has started, and whose clock is ``ahead`` of the wall's; it may not be ready yet."""
     keys = log.keys()
     with open_gateways(folder, sandbox=True) as gateways:
         node = Node(
@@ -36,7 +36,7 @@ async def running(log: Log, folder: Path, waiting_max: int = 2000) -> AsyncItera
             vault=Vault(bytes(32), keys),
             gateways=gateways,
             secret=SECRET,
-            clock=lambda: datetime.now(UTC),
+            clock=lambda: datetime.now(UTC) + ahead,
             waiting_max=waiting_max,
         )
         await node.start()

@@ -39,9 +39,11 @@ class Shop(World):
         grants = (GrantRequest(entitlement="hd", value=True),)
         self.client(lambda unit: define_bundle(unit, DefineBundle(id="gold", storefront="web", name="Gold", grants=grants)))
 
-    def price(self, id: str = "gold-monthly", amount: int = AMOUNT, unit: str = "month", **terms: Any) -> str:
+    def price(
+        self, id: str = "gold-monthly", amount: int = AMOUNT, unit: str = "month", currency: str = "EUR", **terms: Any
+    ) -> str:
         """Sell gold at this price."""
-        money = {"amount": amount, "currency": "EUR"}
+        money = {"amount": amount, "currency": currency}
         body = PublishPrice.model_validate({"id": id, "bundle": "gold", "amount": money, "interval": {"unit": unit}, **terms})
         self.client(lambda unit: publish_price(unit, body))
         return id

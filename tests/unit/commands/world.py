@@ -5,8 +5,9 @@ What is decided is kept as stored JSON and folded back at every load, as the log
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from commands.agenda import CHECK
@@ -19,6 +20,7 @@ from commands.timers import timer_command
 from commands.unit import Unit
 from domain.catalog.aggregates import Clock
 from domain.customer.aggregate import Customer
+from domain.errors import Refusal
 from domain.event import Aggregate, Event
 from domain.ids import customer_id, keyed_hash
 from domain.invoice.aggregate import Invoice
@@ -77,21 +79,24 @@ class PlainVault:
 
 
 class MemoryStreams:
-    """`commands.ports.Streams` over lists."""
+    """`commands.ports.Streams` over lists; ``_newest`` holds each stream's aggregate, folded from what is stored."""
 
     def __init__(self) -> None:
         self.sequence = 0
-        self._stored: dict[str, list[tuple[str, bytes]]] = {}
+        self._stored: dict[str, list[Event]] = {}
+        self._newest: dict[str, Aggregate] = {}
         self._commands: dict[tuple[str, str], Remembered] = {}
         self._keys: dict[str, str] = {}
 
     def append(self, decided: Decided) -> None:
         for event in decided.events:
             self.sequence += 1
-            stream = self._stored.setdefault(event.originator_id, [])
+            id = event.originator_id
+            stream = self._stored.setdefault(id, [])
             assert event.originator_version == len(stream) + 1, "a version is written once"
-            stream.append((event.TOPIC, encode(event)))
-            self._keys[event.originator_id] = decided.command.key
+            stream.append(decode(id, event.originator_version, event.TOPIC, encode(event)))
+            self._newest[id] = _applied(stream[-1], self._newest.get(id))
+            self._keys[id] = decided.command.key
         key = (decided.command.key, decided.command.id)
         assert key not in self._commands, "a command is done once"
         hash = f"{self.sequence:064x}"
@@ -100,9 +105,11 @@ class MemoryStreams:
         )
 
     def load(self, stream: str, version: int | None = None) -> Aggregate | None:
+        if version is None:
+            return self._newest.get(stream)
         aggregate: Aggregate | None = None
-        for number, (name, value) in enumerate(self._stored.get(stream, [])[:version], 1):
-            aggregate = decode(stream, number, name, value).mutate(aggregate)
+        for event in self._stored.get(stream, [])[:version]:
+            aggregate = _applied(event, aggregate)
         return aggregate
 
     def remembered(self, key: str, command_id: str) -> Remembered | None:
@@ -124,8 +131,17 @@ class MemoryStreams:
         return [aggregate for aggregate in loaded if isinstance(aggregate, cls)]
 
 
+def _applied(event: Event, aggregate: Aggregate | None) -> Aggregate:
+    """The event folded in, onto a copy: whoever loaded the aggregate before keeps what it was."""
+    found = event.mutate(copy(aggregate))
+    assert found is not None
+    return found
+
+
 class World:
-    """``provider`` says what comes of an attempt as soon as it is committed; ``said`` holds all events of the ledger."""
+    """``provider`` says what comes of an attempt as soon as it is committed; ``said`` holds all events of the ledger,
+    ``causes`` the command of each.
+    """
 
     def __init__(self, now: datetime | None = None, provider: Provider = captures) -> None:
         self.now = now or at("2026-01-01")
@@ -135,6 +151,7 @@ class World:
         self.items = MemoryStreams()
         self.vault = PlainVault()
         self.said: list[Event] = []
+        self.causes: list[Command] = []
         self._commands = 0
         self.shard = Shard(self.streams, self.catalog, self.vault, SECRET)
         self._catalog_shard = Shard(self.items, self.catalog, self.vault, SECRET)
@@ -142,23 +159,68 @@ class World:
     # Doing
 
     def do(self, command: Command) -> Decided | Replay:
-        """Decide and settle; then the outcome of what was attempted, if the provider gives one."""
-        shard = self.shard if command.customer else self._catalog_shard
-        decided = shard.decide(command, self.now)
-        if isinstance(decided, Replay):
-            return decided
-        first = self.items.sequence + 1
-        (self.streams if command.customer else self.items).append(decided)
-        shard.settle(decided)
+        """Decide and settle; then the outcome of what was attempted, if the provider gives one. Raises the Refusal."""
         if not command.customer:
+            return self._do_in_catalog(command)
+        (done,) = self.window([command])
+        if isinstance(done, Refusal):
+            raise done
+        return done
+
+    def _do_in_catalog(self, command: Command) -> Decided | Replay:
+        decided = self._catalog_shard.decide(command, self.now)
+        if isinstance(decided, Decided):
+            first = self.items.sequence + 1
+            self.items.append(decided)
+            self._catalog_shard.settle(decided)
             for number, event in enumerate(decided.events, first):
                 self.catalog.apply(event, number)
-            return decided
-        self.said.extend(decided.events)
-        for aggregate in decided.touched:
-            if isinstance(aggregate, Payment) and aggregate.state == "pending":
-                self._ask_provider(aggregate)
         return decided
+
+    def window(self, commands: Sequence[Command], failures: int = 0) -> list[Decided | Replay | Refusal]:
+        """Decide each on what those before it left, then commit all as one window. It fails so many times before: each time all
+        is decided again, and is the same.
+        """
+        done, decided = self._decide_all(commands)
+        for _ in range(failures):
+            before = [each.values for each in decided]
+            self.shard.reset()
+            done, decided = self._decide_all(commands)
+            assert [each.values for each in decided] == before
+        for each in decided:
+            self.streams.append(each)
+            self.shard.settle(each)
+            self.said.extend(each.events)
+            self.causes.extend([each.command] * len(each.events))
+        payments = [aggregate.id for each in decided for aggregate in each.touched if isinstance(aggregate, Payment)]
+        for payment in (self.get(Payment, id) for id in dict.fromkeys(payments)):
+            if payment.state == "pending":
+                self._ask_provider(payment)
+        return done
+
+    def _decide_all(self, commands: Sequence[Command]) -> tuple[list[Decided | Replay | Refusal], list[Decided]]:
+        """What comes of each command; and all that is to be committed, the timers that are due before it, too."""
+        done: list[Decided | Replay | Refusal] = []
+        decided: list[Decided] = []
+        for command in commands:
+            if not command.id.startswith("timer:"):
+                decided.extend(self._fire_due(command))
+            try:
+                done.append(self.shard.decide(command, self.now))
+            except Refusal as refusal:
+                done.append(refusal)
+            decided.extend(each for each in done[-1:] if isinstance(each, Decided))
+        return done, decided
+
+    def _fire_due(self, command: Command) -> Iterator[Decided]:
+        """What is due before a command; an outcome is as old as its attempt, so it comes before what is due at its instant."""
+        by = self.now if command.from_client else self.now - timedelta.resolution
+        while (timer := self.shard.next_due(command.key, by)) is not None:
+            fired = self.shard.decide(
+                timer_command(command.tenant, command.customer, timer.stream, timer.kind, timer.due), self.now
+            )
+            assert isinstance(fired, Decided)
+            yield fired
 
     def _ask_provider(self, payment: Payment) -> None:
         outcome = self.provider(payment)
@@ -174,15 +236,18 @@ class World:
 
     def client(self, handler: Callable[[Unit], Aggregate], customer: str = "", key: str = "", **command: Any) -> Aggregate:
         """A client's command; gives its target, or the stored one where it is a replay."""
-        self._commands += 1
-        key = key or f"k{self._commands}"
-        done = self.do(Command(TENANT, customer, f"client:{keyed_hash(SECRET, TENANT, key)}", handler, **command))
+        done = self.do(self.command(handler, customer, key, **command))
         if isinstance(done, Decided):
             return done.target
         assert isinstance(done.of, Remembered)
         found = self.streams.load(done.of.stream, done.of.version)
         assert found is not None
         return found
+
+    def command(self, handler: Callable[[Unit], Aggregate], customer: str = "", key: str = "", **more: Any) -> Command:
+        """A client's command, with a key of its own where none is given."""
+        self._commands += 1
+        return Command(TENANT, customer, f"client:{keyed_hash(SECRET, TENANT, key or f'k{self._commands}')}", handler, **more)
 
     def until(self, instant: datetime) -> list[str]:
         """Let the wall clock run to an instant, with every timer at its time; gives the events' names."""
@@ -211,12 +276,14 @@ class World:
         if timer.kind == CHECK:
             self.check(self.get(Payment, timer.stream), timer.due)
         else:
-            self.do(timer_command(tenant, customer, timer.stream, timer.kind, timer.due))
+            self.do(timer_command(tenant, customer, timer.stream, timer.kind, timer.due, self.shard.clock_time(key, timer)))
 
     def check(self, payment: Payment, due: datetime) -> None:
         """The same attempt is sent again; past the key's life nothing is sent."""
         assert payment.attempt is not None
-        self.outcome(payment, self.provider(payment) or Unknown(), due)
+        on_clock = self.shard.on_clock(f"{TENANT}/{payment.customer}")
+        expired = (due if on_clock else self.now) >= payment.attempt.key_expires_at
+        self.outcome(payment, Unknown() if expired else self.provider(payment) or Unknown(), due)
 
     def advance(self, clock: Clock) -> None:
         """Everything due before the clock's time, customer by customer."""
