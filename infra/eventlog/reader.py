@@ -11,7 +11,7 @@ A reader is fed a partition's records in the order of their offsets:
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Literal
 
@@ -52,7 +52,7 @@ class ReaderState:
     catalog_sequence: int = 0
 
     def to_json(self) -> str:
-        return orjson.dumps(asdict(self)).decode()
+        return orjson.dumps(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> ReaderState:

@@ -20,6 +20,8 @@ ATTRIBUTES = (
     "storefront", "actor", "reason", "commandid", "commandindex", "commandcount", "fingerprint", "catalogsequence", "traceparent",
 )  # fmt: skip
 
+_LABELS = tuple((name, f"\n{name}:".encode()) for name in ATTRIBUTES)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -80,11 +82,11 @@ class Record:
 
 def content_hash(previous_hash: str, attributes: Mapping[str, str], value: bytes) -> str:
     """SHA-256, as hex, over the previous hash, the attributes in their fixed order, each with its length, and the value."""
-    digest = sha256(previous_hash.encode())
-    for name in ATTRIBUTES:
+    parts = [previous_hash.encode()]
+    for name, label in _LABELS:
         text = attributes.get(name)
         if text is not None:
             data = text.encode()
-            digest.update(f"\n{name}:{len(data)}:".encode() + data)
-    digest.update(b"\n\n" + value)
-    return digest.hexdigest()
+            parts += (label, b"%d:" % len(data), data)
+    parts += (b"\n\n", value)
+    return sha256(b"".join(parts)).hexdigest()

@@ -23,7 +23,7 @@ from domain.payment.aggregate import Payment
 from domain.registry import decode
 from infra.eventlog.counts import WindowCounts
 from infra.eventlog.index import Index
-from infra.eventlog.listener import Committed
+from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.log import Log
 from infra.eventlog.reader import ReaderState
 from infra.eventlog.rebuild import open_index
@@ -71,6 +71,7 @@ class Node:
         self._held: dict[str, list[Ticket]] = {}
         self._broken: dict[str, str] = {}
         self._stopped: dict[str, str] = {}
+        self._outbox: list[Entry] = []
         self._closing = False
         self._failing = ""
         self._begun: set[str] = set()
@@ -93,6 +94,16 @@ class Node:
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
         self._follower.start()
         self._window.start()
+
+    def _hand_over(self, entry: Entry) -> None:
+        """Give an entry to the window thread with all others of this turn: a wake takes the interpreter from the loop."""
+        if not self._outbox:
+            self._loop.call_soon(self._send)
+        self._outbox.append(entry)
+
+    def _send(self) -> None:
+        entries, self._outbox = self._outbox, []
+        self._window.submit(entries)
 
     def _expire(self) -> None:
         """Answer who has waited too long; what they asked for still may be done."""
@@ -280,8 +291,8 @@ class Node:
             catalog_sequence=state.catalog_sequence,
             last_time=datetime.fromisoformat(state.time) if state.time else None,
             now=self._clock,
-            submit=self._window.submit,
             counts=self.counts,
+            submit=self._hand_over,
         )
         self._partitions[name] = served
         self._broken.pop(name, None)

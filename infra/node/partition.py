@@ -42,7 +42,7 @@ class Ticket:
 
 
 class Served:
-    """Decides for one partition while this node owns it. ``now`` gives the wall clock; ``submit`` hands entries to the window
+    """Decides for one partition while this node owns it. ``now`` gives the wall clock; ``submit`` hands an entry to the window
     thread.
     """
 
@@ -57,8 +57,8 @@ class Served:
         catalog_sequence: int,
         last_time: datetime | None,
         now: Callable[[], datetime],
-        submit: Callable[[list[Entry]], None],
         counts: NodeCounts,
+        submit: Callable[[Entry], None],
     ) -> None:
         self.name = name
         self.shard = shard
@@ -115,7 +115,7 @@ class Served:
                 append = self._append(decision)
                 derived = {aggregate.id: derived_of(aggregate) for aggregate in decision.touched}
         self.unsettled[ticket] = None
-        self._submit([Entry(self.name, self.epoch, ticket, append, derived)])
+        self._submit(Entry(self.name, self.epoch, ticket, append, derived))
 
     def _append(self, decided: Decided) -> Append:
         command = decided.command
