@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from commands import (
+    api_batch,
     api_catalog,
     api_customers,
     api_docs,
@@ -39,7 +40,8 @@ def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings, requ
     """The app over a ledger; ``vault`` opens what answers show of personal data, ``requests`` counts."""
     desk = Desk(ledger, vault, settings)
     app = documented_app(ledger, desk)
-    return RequestContext(HeadAsGet(Front(app, desk, RouteTable(COMMANDS))), requests=requests)
+    front = Front(app, desk, RouteTable(COMMANDS))
+    return RequestContext(HeadAsGet(front), unbounded=frozenset({api_batch.PATH}), requests=requests)
 
 
 def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:
@@ -60,6 +62,7 @@ def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:
             route.path, _answered_before, methods=["POST"], name=route.name, tags=[route.tag],
             description=route.description, **route.document(),
         )  # fmt: skip
+    api_batch.add(app, desk, RouteTable(COMMANDS))
     api_test_clocks.add_reads(app, desk)
     _health(app, ledger)
     api_docs.install(app)

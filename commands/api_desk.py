@@ -70,8 +70,9 @@ class Desk:
             reason=sender.reason,
         )
         order = route.order(call)
-        done = await self.submit(call, order)
-        return self.reply(done, await self.outcome(route, order, done))
+        command = self.command(call, order)
+        log_with(command_id=command.id)
+        return await self.reply(route, order, self.ledger.submit(command))
 
     async def caller(self, headers: api_headers.Headers, permission: str) -> Principal:
         """Who sends this; raises a Problem with status 401 or 403."""
@@ -107,43 +108,37 @@ class Desk:
         """A command of what was read; raises a Problem."""
         body = api_body.validated(route.body, value)
         if key is None and route.keyed:
-            raise idempotency_key_missing()
+            raise Problem(400, "idempotency-key-missing", "An Idempotency-Key is required", "Send one with each command.")
         if sender.caller.is_admin and not reason:
             raise Problem(400, "reason-missing", "A reason is required", "The admin key must say why: Ledger-Reason.")
         fingerprint = keyed_hash(self.settings.secret, "fingerprint", "POST", path, api_body.canonical(value))
         return Call(route.name, sender, self.settings, id, body, key or secrets.token_hex(16), fingerprint, version, reason)
 
-    def submit(self, call: Call[Any], order: Order) -> Awaitable[Answer]:
-        """Have it done: it has its place from now on. Raises a Problem, a Refusal or Unavailable, now or when it is awaited."""
+    def command(self, call: Call[Any], order: Order) -> Command:
+        """What the ledger is asked to do; raises a Problem, a Refusal or Unavailable."""
         if call.version is not None and not order.stream:
             raise Problem(400, "if-match-without-resource", "If-Match does not fit", "What is created here has no version yet.")
         tenant, home, caller = order.tenant or call.tenant, order.home, call.sender.caller
-        id = f"client:{keyed_hash(self.settings.secret, 'command', tenant, call.key)}"
-        log_with(command_id=id)
-        return self.ledger.submit(
-            Command(
-                tenant=tenant,
-                customer=home if not home or is_id(home, CUSTOMER) else self.ledger.customer_of(tenant, home),
-                id=id,
-                handler=order.handler,
-                fingerprint=call.fingerprint,
-                if_match=None if call.version is None else (order.stream, call.version),
-                actor=caller.actor,
-                reason=call.reason,
-                traceparent=call.sender.traceparent,
-                may_backdate=caller.is_admin or "backdate" in caller.permissions,
-                name=call.name,
-            )
+        return Command(
+            tenant=tenant,
+            customer=home if not home or is_id(home, CUSTOMER) else self.ledger.customer_of(tenant, home),
+            id=f"client:{keyed_hash(self.settings.secret, 'command', tenant, call.key)}",
+            handler=order.handler,
+            fingerprint=call.fingerprint,
+            if_match=None if call.version is None else (order.stream, call.version),
+            actor=caller.actor,
+            reason=call.reason,
+            traceparent=call.sender.traceparent,
+            may_backdate=caller.is_admin or "backdate" in caller.permissions,
+            name=call.name,
         )
 
-    async def outcome(self, route: CommandRoute[Any], order: Order, answer: Answer) -> Outcome:
-        """What is answered: the resource as of its own events, unless the order waits for more; raises a Problem."""
+    async def reply(self, route: CommandRoute[Any], order: Order, answering: Awaitable[Answer]) -> Reply:
+        """The resource, as of its own events unless the order waits for more, with the command's receipt and headers."""
+        answer = await answering
+        outcome = Outcome(answer.target, route.status)
         if order.outcome is not None:
-            return await order.outcome(self.ledger, answer)
-        return Outcome(answer.target, route.status)
-
-    def reply(self, answer: Answer, outcome: Outcome) -> Reply:
-        """The resource with the command's receipt and headers."""
+            outcome = await order.outcome(self.ledger, answer)
         body = api_render.resource(outcome.resource, self.vault)
         body["receipt"] = {
             "stream": answer.stream,
@@ -152,14 +147,9 @@ class Desk:
             "event_hash": answer.event_hash,
         }
         body.update(outcome.extra)
-        headers = api_render.answer_headers(
-            answer, outcome.resource, located=outcome.status in (201, 202), position=outcome.position
-        )
+        located = outcome.status in (201, 202)
+        headers = api_render.answer_headers(answer, outcome.resource, located=located, position=outcome.position)
         return Reply(outcome.status, headers, orjson.dumps(body, option=_JSON))
-
-
-def idempotency_key_missing() -> Problem:
-    return Problem(400, "idempotency-key-missing", "An Idempotency-Key is required", "Send a new key with each new command.")
 
 
 async def _body(receive: Receive) -> bytes:

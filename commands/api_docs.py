@@ -59,6 +59,22 @@ def operation(
     }
 
 
+def batch(line: type[BaseModel], example: Any, result: type[BaseModel], media_type: str) -> dict[str, Any]:
+    """Arguments of the route that takes many commands, a line each."""
+    request = {"required": True, "content": {media_type: {"schema": line.model_json_schema(), "example": example}}}
+    content = {media_type: {"schema": result.model_json_schema(mode="serialization")}}
+    return {
+        "summary": "Send many commands",
+        "status_code": 200,
+        "response_model": None,
+        "responses": {
+            200: {"description": "A result a line, some of them problems.", "content": content},
+            **documented({400, 401, 403, 415, 422, 503}),
+        },
+        "openapi_extra": {"parameters": list(_COMMON), "requestBody": request},
+    }
+
+
 def read(
     summary: str, *, returns: Any, parameters: tuple[dict[str, Any], ...] = (), problems: tuple[int, ...] = ()
 ) -> dict[str, Any]:

@@ -12,21 +12,25 @@ from infra.http.etags import etag
 from infra.http.problems import FieldError, Problem, render, unavailable
 
 
-def problem_of(refusal: Refusal) -> Problem:
-    """404 for what the path names, 422 for one that the body names; 409 for a state, 412 for a version, 422 for a rule."""
-    code, detail = refusal.code.replace("_", "-"), refusal.detail
-    match refusal:
+def problem_of(error: Refusal | Unavailable) -> Problem:
+    """503 for what is not possible now; 404 for what the path names, 422 for one that the body names; 409 for a state, 412 for a
+    version, 422 for a rule.
+    """
+    code, detail = error.code.replace("_", "-"), error.detail
+    match error:
+        case Unavailable():
+            return unavailable(code, "Not possible right now", detail, retry_after_s=error.retry_after_s)
         case StaleVersion():
-            return Problem(412, code, "The resource has changed", detail, headers={"ETag": etag(refusal.current)})
+            return Problem(412, code, "The resource has changed", detail, headers={"ETag": etag(error.current)})
         case ClockAdvancing():
-            return Problem(409, code, "Not now", detail, retryable=True, headers={"Retry-After": "1"})
-        case NotFound() if not refusal.pointer:
+            return Problem(409, code, "Not now", detail, retryable=error.retryable, headers={"Retry-After": "1"})
+        case NotFound() if not error.pointer:
             return Problem(404, "not-found", "Not found", detail)
         case WrongState():
-            return Problem(409, code, "Not possible in this state", detail, extensions={"allowed_transitions": refusal.allowed})
+            return Problem(409, code, "Not possible in this state", detail, extensions={"allowed_transitions": error.allowed})
         case NotFound() | RuleViolated():
-            return Problem(422, code, "The request breaks a rule", detail, errors=_errors(refusal))
-    raise AssertionError(f"{type(refusal)} has no status")
+            return Problem(422, code, "The request breaks a rule", detail, errors=_errors(error))
+    raise AssertionError(f"{type(error)} has no status")
 
 
 def _errors(refusal: Refusal) -> list[FieldError]:
@@ -35,18 +39,12 @@ def _errors(refusal: Refusal) -> list[FieldError]:
     return [FieldError(location="body", pointer=refusal.pointer, code=refusal.code, detail=refusal.detail)]
 
 
-async def _on_refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal | Unavailable)
     return render(request, problem_of(error))
-
-
-async def _on_unavailable(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Unavailable)
-    code = error.code.replace("_", "-")
-    return render(request, unavailable(code, "Not possible right now", error.detail, retry_after_s=error.retry_after_s))
 
 
 def install(app: FastAPI) -> None:
     """Refusals, and the ledger being unavailable, become problems."""
-    app.add_exception_handler(Refusal, _on_refusal)
-    app.add_exception_handler(Unavailable, _on_unavailable)
+    app.add_exception_handler(Refusal, _on_error)
+    app.add_exception_handler(Unavailable, _on_error)

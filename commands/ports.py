@@ -116,7 +116,8 @@ class Unavailable(Exception):
     """Not now, and nothing is known to have been done: send the same request again after ``retry_after_s``.
 
     ``code``: ``overloaded`` (the queue is full), ``partition_not_served``, ``outcome_unknown`` (it may have been done: the same
-    key will tell), ``catalog_behind``, ``shutting_down``, ``log_unavailable``.
+    key will tell), ``catalog_behind``, ``shutting_down``, ``log_unavailable``, ``earlier_unavailable`` (one before it in its
+    succession could not be done).
     """
 
     def __init__(self, code: str, detail: str, retry_after_s: int = 1) -> None:
@@ -140,15 +141,32 @@ class Answer:
     replayed: bool
 
 
+@dataclass(slots=True, eq=False)
+class Succession:
+    """Commands that must be done in the order in which they are submitted, without each waiting for the commit of the one before.
+
+    ``broken``: one of them could not be done now, so none of those behind it is; they fail with ``earlier_unavailable``.
+    """
+
+    broken: bool = False
+
+
 class Ledger(Protocol):
     """The write side as the API sees it. Every method may raise Unavailable, at once or where it is awaited."""
 
     @property
     def catalog(self) -> CatalogView: ...
 
-    def submit(self, command: Command) -> Awaitable[Answer]:
+    def submit(self, command: Command, succession: Succession | None = None) -> Awaitable[Answer]:
         """Do it, once for each command id; raises a Refusal. Once this is called the command has its place, behind those before
         it, and goes on whatever becomes of the caller.
+        """
+        ...
+
+    @property
+    def decides_once(self) -> bool:
+        """Whether a refusal stands as soon as it is made: while another node owns the catalog it may rest on one that is not read
+        to its end, and is then decided once more, behind what was submitted meanwhile.
         """
         ...
 

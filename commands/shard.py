@@ -45,6 +45,8 @@ class StaleVersion(Refusal):
 class ClockAdvancing(Refusal):
     """The customer's test clock has moved on and what fell due is still being done: try again."""
 
+    retryable = True
+
     def __init__(self) -> None:
         super().__init__("test_clock_advancing", "The customer's test clock is advancing; try again.")
 

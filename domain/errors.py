@@ -11,12 +11,15 @@ Everything else that is raised is a programmer's error.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class Refusal(Exception):
     """``code`` is stable and for programs, ``detail`` for people, ``pointer`` the JSON pointer of the field at fault, if one
-    is.
+    is. ``retryable``: the same request may succeed a little later.
     """
+
+    retryable: ClassVar[bool] = False
 
     def __init__(self, code: str, detail: str, pointer: str = "") -> None:
         self.code = code

@@ -58,16 +58,24 @@ def traceparent(given: str | None) -> str:
 
 
 class RequestContext:
-    """Outermost middleware of an app. ``body_bytes_max`` bounds what a request may send; more is answered with 413. ``requests``
-    counts them.
+    """Outermost middleware of an app. ``body_bytes_max`` bounds what a request may send; more is answered with 413. The paths in
+    ``unbounded`` take a body in bit by bit, and bound it themselves. ``requests`` counts them.
 
     It stands around everything, so the answer to an unexpected error is made here: it carries the request's id as well.
     """
 
-    def __init__(self, app: ASGIApp, *, body_bytes_max: int = 1_000_000, requests: Requests | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        body_bytes_max: int = 1_000_000,
+        unbounded: frozenset[str] = frozenset(),
+        requests: Requests | None = None,
+    ) -> None:
         self._app = app
         self._requests = requests or Requests()
         self._body_bytes_max = body_bytes_max
+        self._unbounded = unbounded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -88,11 +96,13 @@ class RequestContext:
             self._requests.answered(scope, answer.status, begun)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer, length: int) -> None:
-        if length > self._body_bytes_max:
-            await render(Request(scope), body_too_large())(scope, receive, answer)
-            return
+        if scope["path"] not in self._unbounded:
+            if length > self._body_bytes_max:
+                await render(Request(scope), body_too_large())(scope, receive, answer)
+                return
+            receive = _LimitedBody(receive, self._body_bytes_max)
         try:
-            await self._app(scope, _LimitedBody(receive, self._body_bytes_max), answer)
+            await self._app(scope, receive, answer)
         except Exception as error:
             _log.error("request_failed", path=scope["path"], method=scope["method"], exc_info=error)
             if answer.started:

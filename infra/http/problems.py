@@ -97,22 +97,28 @@ def internal_error() -> Problem:
     return Problem(500, "internal-error", "Something went wrong here", "The failure was logged under this request's id.")
 
 
-def render(request: Request, problem: Problem) -> Response:
-    """The problem as an answer to this request."""
+def problem_json(problem: Problem, instance: str, request_id: str) -> bytes:
+    """The problem's body; ``instance`` is the path that it is about."""
     body: dict[str, Any] = {
         "type": TYPE_BASE + problem.code,
         "title": problem.title,
         "status": problem.status,
-        "instance": request.url.path,
+        "instance": instance,
         "code": problem.code,
         "errors": [error.model_dump(by_alias=True) for error in problem.errors],
         "retryable": problem.retryable,
-        "request_id": getattr(request.state, "request_id", ""),
+        "request_id": request_id,
         **problem.extensions,
     }
     if problem.detail is not None:
         body["detail"] = problem.detail
-    return Response(orjson.dumps(body), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+    return orjson.dumps(body)
+
+
+def render(request: Request, problem: Problem) -> Response:
+    """The problem as an answer to this request."""
+    body = problem_json(problem, request.url.path, getattr(request.state, "request_id", ""))
+    return Response(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
@@ -161,8 +167,9 @@ def install(app: FastAPI) -> None:
         schema = generate()
         for operation in (operation for path in schema["paths"].values() for operation in path.values()):
             for status, response in operation["responses"].items():
-                if int(status) >= 400 and "application/json" in response.get("content", {}):
-                    response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+                if int(status) >= 400 and "content" in response:
+                    (content,) = response["content"].values()
+                    response["content"] = {MEDIA_TYPE: content}
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -12,7 +12,7 @@ import structlog
 
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Answer, Unavailable, Vault
+from commands.ports import Answer, Succession, Unavailable, Vault
 from commands.shard import Decided, Shard
 from domain import ids
 from domain.catalog.aggregates import Clock
@@ -137,24 +137,30 @@ class Node:
 
     # The port of the API
 
-    def submit(self, command: Command) -> Coroutine[None, None, Answer]:
+    def submit(self, command: Command, succession: Succession | None = None) -> Awaitable[Answer]:
         try:
-            ticket = self._accept(command)
+            future = self._accept(command, succession)
         except Unavailable as unavailable:
             self.counts.failed(command.name, unavailable)
             raise
-        return self._decided(command, ticket, self.catalog.sequence)
+        return future if self.decides_once else self._decided(command, succession, future, self.catalog.sequence)
 
-    async def _decided(self, command: Command, ticket: Ticket, seen: int) -> Answer:
+    @property
+    def decides_once(self) -> bool:
+        return CATALOG in self._partitions
+
+    async def _decided(
+        self, command: Command, succession: Succession | None, future: asyncio.Future[Answer], seen: int
+    ) -> Answer:
+        """The answer; a refusal perhaps for want of something that the catalog has by now is decided once more."""
         try:
-            return await ticket.future
+            return await future
         except Refusal:
-            # Perhaps for want of something that the catalog has by now, where another node owns it: then decide once more.
             if not await self._catalog_moved_on(seen):
                 raise
-            return await self._accept(command).future
+            return await self._accept(command, succession)
 
-    def _accept(self, command: Command) -> Ticket:
+    def _accept(self, command: Command, succession: Succession | None) -> asyncio.Future[Answer]:
         if self._closing:
             raise Unavailable("shutting_down", "This node is shutting down.")
         served = self._home_of(command)
@@ -162,10 +168,10 @@ class Node:
             raise Unavailable("overloaded", "Too many commands are waiting.")
         if command.customer:
             served.fire_due(command.key)
-        return served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S)
+        return served.enqueue(command, self._loop.time() + ANSWER_LIMIT_S, succession).future
 
     async def _catalog_moved_on(self, seen: int) -> bool:
-        if CATALOG in self._partitions:
+        if self.decides_once:
             return False
         if not await asyncio.to_thread(self._follower.read_to_end, CATALOG_LIMIT_S):
             raise Unavailable("catalog_behind", "The catalog could not be read to its end in time.")

@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from commands.command import Command
-from commands.ports import Answer, Remembered, Unavailable
+from commands.ports import Answer, Remembered, Succession, Unavailable
 from commands.shard import Decided, Replay, Shard
 from commands.timers import timer_command
 from domain.errors import Refusal
@@ -38,6 +38,7 @@ class Ticket:
     original: Ticket | None = None
     committed: Committed | None = None
     deadline: float = 0.0
+    succession: Succession | None = None
     appended: bool = False
 
 
@@ -91,14 +92,18 @@ class Served:
                 return
             at_most -= 1
 
-    def enqueue(self, command: Command, deadline: float = 0.0) -> Ticket:
+    def enqueue(self, command: Command, deadline: float = 0.0, succession: Succession | None = None) -> Ticket:
         """Decide and let it wait for its window; ``deadline`` is the loop time at which a failing log ends the wait."""
-        ticket = Ticket(command, asyncio.get_running_loop().create_future(), self._counts, deadline=deadline)
+        future = asyncio.get_running_loop().create_future()
+        ticket = Ticket(command, future, self._counts, deadline=deadline, succession=succession)
         self.admit(ticket)
         return ticket
 
     def admit(self, ticket: Ticket) -> None:
         """Decide (again) on the present state. Refusals and replays wait too: the state they rest on has to commit first."""
+        if ticket.succession is not None and ticket.succession.broken:
+            fail(ticket, Unavailable("earlier_unavailable", "A command before it was not done: first that one."))
+            return
         command, append, derived = ticket.command, None, {}
         ticket.original = None  # decided again, it may be no replay of that one any more
         key = (command.key, command.id)
@@ -106,6 +111,8 @@ class Served:
             decision = ticket.decision = self.shard.decide(command, self.now())
         except Refusal as refusal:
             ticket.decision = refusal
+            if refusal.retryable:
+                _break(ticket)
         else:
             if isinstance(decision, Replay):
                 ticket.original = self._by_id.get(key) if isinstance(decision.of, Decided) else None
@@ -186,9 +193,17 @@ class Served:
 
 def fail(ticket: Ticket, error: Refusal | Unavailable) -> None:
     """Answer with an error."""
+    if isinstance(error, Unavailable):
+        _break(ticket)
     if not ticket.future.done():
         ticket.counts.failed(ticket.command.name, error)
         ticket.future.set_exception(error)
+
+
+def _break(ticket: Ticket) -> None:
+    """It is to be sent again: what is behind it must not overtake it."""
+    if ticket.succession is not None:
+        ticket.succession.broken = True
 
 
 def _retrieved(future: asyncio.Future[Answer]) -> None:

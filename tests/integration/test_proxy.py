@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.commands.batching import batch
+from tests.e2e.commands.conftest import command_api, listening
+
 ROOT = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
@@ -192,3 +195,21 @@ def test_an_app_that_is_away_is_a_problem_to_be_tried_again(passable: Path) -> N
         problem = json.loads(response.msg["X-Body"])
         assert (problem["status"], problem["retryable"], problem["request_id"]) == (503, True, "req-2")
         assert told(ask(port, "GET", "/v1/customers"))["app"] == "queries"
+
+
+@needs_nginx
+def test_a_batch_is_streamed_through_the_proxy(passable: Path) -> None:
+    with (
+        command_api(passable) as ledger,
+        listening(ledger.client) as commands,
+        proxy(passable, commands, free_port()) as port,
+        batch(port, ledger.new_tenant().key) as wire,
+    ):
+        results = wire.results()
+        # each line is answered before the next is sent, and all of them are more than another request may send
+        for number in range(3):
+            body = {"storefront": "web", "filler": "x" * 900_000}
+            wire.send({"idempotency_key": f"k{number}", "path": "/v1/customers", "body": body})
+            assert next(results)["idempotency_key"] == f"k{number}"
+        wire.end()
+        assert list(results) == []

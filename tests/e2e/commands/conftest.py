@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette.types import ASGIApp
 
@@ -33,6 +35,7 @@ PARTITIONS = 2
 class Http:
     """Requests to an app in process, from any thread; the app lives in the portal's event loop."""
 
+    app: ASGIApp
     portal: BlockingPortal
     client: httpx.AsyncClient
 
@@ -52,7 +55,7 @@ def http(app: ASGIApp) -> Iterator[Http]:
     with start_blocking_portal() as portal:
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ledger")
         try:
-            yield Http(portal, client)
+            yield Http(app, portal, client)
         finally:
             portal.call(client.aclose)
 
@@ -172,6 +175,20 @@ def _serve(log: SqliteLog, state: Path, environment: str, vault: Vault, gateways
             yield Api(client, log)
         finally:
             client.portal.call(node.close)
+
+
+@contextmanager
+def listening(client: Http) -> Iterator[int]:
+    """The app behind a real server; gives the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(client.app, http="httptools", lifespan="off", log_config=None))
+        serving = client.portal.start_task_soon(partial(server.serve, sockets=[listener]))
+        port: int = listener.getsockname()[1]
+        try:
+            yield port
+        finally:
+            server.should_exit = True
+            serving.result()
 
 
 @pytest.fixture(scope="session")

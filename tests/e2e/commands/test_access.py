@@ -14,7 +14,7 @@ ROUTES = [
     "/v1/tenants", "/v1/api-keys", "/v1/api-keys/x/revoke", "/v1/storefronts", "/v1/storefronts/x", "/v1/entitlements",
     "/v1/bundles", "/v1/prices", "/v1/prices/x/versions", "/v1/test-clocks", "/v1/test-clocks/x/advance", "/v1/customers",
     "/v1/customers/x", "/v1/customers/x/payment-method", "/v1/subscriptions", "/v1/subscriptions/x/cancel",
-    "/v1/invoices/x/payments",
+    "/v1/invoices/x/payments", "/v1/commands:batch",
 ]  # fmt: skip
 
 

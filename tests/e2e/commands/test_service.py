@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from commands import api_batch
 from commands.api import ApiSettings, create_command_app
 from commands.catalog.view import CatalogView
 from commands.command import Command
@@ -86,15 +87,17 @@ def test_the_document_is_whole(ledger: Api) -> None:
             assert operation["security"] == [{"key": []}]
             assert {"400", "401", "403", "500"} <= set(operation["responses"])
             if method == "post":
-                assert operation["requestBody"]["content"]["application/json"]["example"] is not None
-                assert {"409", "413", "415", "422", "503"} <= set(operation["responses"])
+                (content,) = operation["requestBody"]["content"].values()
+                assert content["example"] is not None
+                of_lines = {"409", "413"} if path == api_batch.PATH else set()
+                assert {"409", "413", "415", "422", "503"} - of_lines <= set(operation["responses"])
 
 
 def test_the_documents_examples_are_accepted_as_they_stand(ledger: Api) -> None:
     document = ledger.client.get("/openapi.json").json()
     api = ledger.new_tenant()
     for path, method, operation in _operations(document):
-        if method == "post" and "{id}" not in path:
+        if method == "post" and "{id}" not in path and path != api_batch.PATH:
             example = operation["requestBody"]["content"]["application/json"]["example"]
             answer = api.as_admin("acme" if path == "/v1/tenants" else None).post(path, example)
             accepted = (201, 409) if path != "/v1/subscriptions" else (422,)  # there is no such customer

@@ -24,7 +24,7 @@ def test_the_queue_is_bounded_and_what_was_accepted_is_done(tmp_path: Path) -> N
             locked = sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
             locked.execute("BEGIN IMMEDIATE")
             # when three commands wait
-            accepted = [asyncio.create_task(node.submit(registration(number, "web"))) for number in range(3)]
+            accepted = [asyncio.ensure_future(node.submit(registration(number, "web"))) for number in range(3)]
             await asyncio.sleep(0.3)
             # then a fourth is refused, whatever its partition, and the three are done once the log is free
             for number in (3, 4, 5):
@@ -50,7 +50,7 @@ def test_a_log_that_takes_no_write_is_told_and_heals(tmp_path: Path, monkeypatch
             await node.submit(TENANT_COMMAND)
             locked = sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
             locked.execute("BEGIN IMMEDIATE")
-            waiting = asyncio.create_task(node.submit(storefront_command("web")))
+            waiting = asyncio.ensure_future(node.submit(storefront_command("web")))
             await until(lambda: any("takes no write" in reason for reason in node.unready()), 20)
             locked.execute("ROLLBACK")
             assert (await waiting).replayed is False
@@ -72,9 +72,9 @@ def test_a_duplicate_outlives_the_request_that_it_repeats(tmp_path: Path, monkey
             # given a log that is locked for longer than the first of two equal requests waits
             locked = sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
             locked.execute("BEGIN IMMEDIATE")
-            first = asyncio.create_task(node.submit(storefront_command("web")))
+            first = asyncio.ensure_future(node.submit(storefront_command("web")))
             await asyncio.sleep(0.8)
-            second = asyncio.create_task(node.submit(storefront_command("web")))
+            second = asyncio.ensure_future(node.submit(storefront_command("web")))
             with pytest.raises(Unavailable):
                 await first
             # when the log is free again

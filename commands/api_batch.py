@@ -1,0 +1,305 @@
+"""Many commands in one request: a line each, answered by a line each as soon as it is decided and committed.
+
+Lines of one customer, and those of the catalog, are done in their order; lines of different customers side by side. A line is
+read only while fewer than `LINES_MAX`, with less than `BYTES_MAX`, have no answer that was sent: who does not read is not read
+from, and nothing piles up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from commands import api_docs, api_headers
+from commands.api_desk import Desk, Reply
+from commands.api_front import RouteTable
+from commands.api_lines import BatchLine, LineSplitter, find_route, read_line
+from commands.api_refusals import problem_of
+from commands.api_route import Call, CommandRoute, Order
+from commands.ports import Succession, Unavailable
+from domain.errors import Refusal
+from domain.ids import routing_hash
+from infra.http.problems import Problem, internal_error, problem_json
+
+PATH = "/v1/commands:batch"
+MEDIA_TYPE = "application/x-ndjson"
+# More than a node decides while a window commits; and what a client may send before it reads.
+LINES_MAX = 500
+BYTES_MAX = 4_000_000
+# Lines that are begun before others on the loop have their turn.
+LINES_A_TURN = 25
+# Customers whose lines wait for an earlier one are remembered to the batch's end: not more of them than this.
+QUEUES_MAX = 10_000
+
+_EXAMPLE = {"idempotency_key": "order-1", "path": "/v1/customers", "body": {"storefront": "web", "external_id": "u-1001"}}
+_MEDIA_TYPES = (MEDIA_TYPE, "application/ndjson", "application/jsonl")
+_log = structlog.get_logger(__name__)
+
+
+class BatchResult(BaseModel):
+    """What the single route would have answered: its ``body`` is the resource, or the problem where the status is 400 or more.
+    ``line`` counts from 1, blank ones too. ``headers`` have small letters.
+    """
+
+    line: int
+    idempotency_key: str | None
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Line:
+    """A line on its way, as far as it is understood."""
+
+    number: int
+    size: int
+    key: str | None = None
+    path: str = PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A line that can be submitted."""
+
+    line: Line
+    route: CommandRoute[Any]
+    call: Call[Any]
+    order: Order
+
+
+@dataclass(slots=True)
+class Queue:
+    """The lines of one customer, or the catalog's, that have no answer. ``held`` wait for ``answer_of``, which has to be known
+    first; ``submitted`` counts those that the ledger has.
+    """
+
+    succession: Succession = field(default_factory=Succession)
+    submitted: int = 0
+    answer_of: Task | None = None
+    held: deque[Task] = field(default_factory=deque)
+
+    @property
+    def idle(self) -> bool:
+        return not self.submitted and not self.held and not self.succession.broken
+
+
+class Batch:
+    """The lines of one request: read, in the ledger's hands, or answered and to be sent."""
+
+    def __init__(self, desk: Desk, routes: RouteTable, headers: api_headers.Headers, request_id: str, traceparent: str) -> None:
+        self._desk = desk
+        self._routes = routes
+        self._headers = headers
+        self._request_id = request_id
+        self._traceparent = traceparent
+        self._denied: Problem | None = None
+        self._queues: dict[str, Queue] = {}
+        self._results: list[tuple[Line, bytes]] = []
+        self._unsent = self._unsent_bytes = 0
+        self._all_read = False
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def authorize(self) -> None:
+        """Raises a Problem where the sender may not send commands (any more)."""
+        self._sender = await self._desk.sender(self._headers, self._traceparent)
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Read and answer until all is answered or the client is gone; what was submitted goes on without it."""
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._read(receive))
+                both.create_task(self._write(send))
+        except* ClientDisconnect:
+            _log.info("batch cut off", unanswered=self._unsent)
+
+    async def _read(self, receive: Receive) -> None:
+        splitter, more = LineSplitter(), True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            await self._authorize_again()
+            await self._take_all(splitter.split(message.get("body", b"")))
+            more = message.get("more_body", False)
+        await self._take_all(splitter.end())
+        self._all_read = True
+        self._news.set()
+
+    async def _authorize_again(self) -> None:
+        """A batch may be long, and its key revoked meanwhile: then its further lines are answered so."""
+        try:
+            await self.authorize()
+        except Problem as problem:
+            self._denied = self._denied or problem
+
+    async def _take_all(self, lines: Iterable[tuple[int, bytes | None]]) -> None:
+        for count, (number, text) in enumerate(lines, 1):
+            while self._unsent >= LINES_MAX or self._unsent_bytes >= BYTES_MAX:
+                self._room.clear()
+                await self._room.wait()
+            self._take(number, text)
+            if count % LINES_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _write(self, send: Send) -> None:
+        while not self._all_read or self._unsent:
+            await self._news.wait()
+            self._news.clear()
+            results, self._results = self._results, []
+            if results:
+                body = b"".join([result for _, result in results])
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+                self._unsent -= len(results)
+                self._unsent_bytes -= sum([line.size for line, _ in results])
+                self._room.set()
+        await send({"type": "http.response.body", "body": b""})
+
+    def _take(self, number: int, text: bytes | None) -> None:
+        """Read a line and put it where it belongs."""
+        line = Line(number, len(text or b""))
+        self._unsent += 1
+        self._unsent_bytes += line.size
+        try:
+            task = self._understand(line, text)
+            scope = routing_hash(task.order.home) if task.order.home else ""
+            queue = self._queues.get(scope)
+            if queue is None:
+                queue = self._open_queue(scope)
+        except Exception as error:
+            self._fail(line, error)
+            return
+        if queue.answer_of is None:
+            self._submit(scope, queue, task)
+        else:
+            queue.held.append(task)
+
+    def _understand(self, line: Line, text: bytes | None) -> Task:
+        if self._denied is not None:
+            raise self._denied
+        given = read_line(text)
+        line.key, line.path = given.idempotency_key, given.path
+        route, path, id = find_route(self._routes, given.path)
+        route.permit(self._sender.caller)
+        call = self._desk.call(
+            route,
+            self._sender,
+            path=path,
+            id=id,
+            value=given.body,
+            key=given.idempotency_key,
+            version=None if given.if_match is None else api_headers.if_match({b"if-match": given.if_match.encode()}),
+            reason=self._sender.reason if given.reason is None else api_headers.reason({b"ledger-reason": given.reason.encode()}),
+        )
+        return Task(line, route, call, route.order(call))
+
+    def _open_queue(self, scope: str) -> Queue:
+        if len(self._queues) >= QUEUES_MAX:
+            raise Unavailable("earlier_unavailable", "Too much of this batch was not done: begin another one with it.")
+        queue = self._queues[scope] = Queue()
+        return queue
+
+    def _submit(self, scope: str, queue: Queue, task: Task) -> None:
+        ledger, outcome = self._desk.ledger, task.order.outcome
+        try:
+            answer = ledger.submit(self._desk.command(task.call, task.order), queue.succession)
+        except Exception as error:
+            self._fail(task.line, error, queue)
+            return
+        queue.submitted += 1
+        if outcome is not None or not ledger.decides_once:
+            queue.answer_of = task
+        replying = asyncio.ensure_future(self._desk.reply(task.route, task.order, answer))
+        replying.add_done_callback(partial(self._done, scope, queue, task))
+
+    def _done(self, scope: str, queue: Queue, task: Task, replying: asyncio.Future[Reply]) -> None:
+        """It has its answer: let what was held behind it go on."""
+        queue.submitted -= 1
+        try:
+            reply = replying.result()
+        except Exception as error:
+            self._fail(task.line, error, queue)
+        else:
+            self._answer(task.line, reply.status, reply.headers, reply.body)
+        if queue.answer_of is task:
+            queue.answer_of = None
+        while queue.held and queue.answer_of is None:
+            self._submit(scope, queue, queue.held.popleft())
+        if queue.idle:
+            self._queues.pop(scope, None)
+
+    def _fail(self, line: Line, error: Exception, queue: Queue | None = None) -> None:
+        """Answer with a problem; where it may pass, nothing behind the line is done before it."""
+        match error:
+            case Problem():
+                problem = error
+            case Refusal() | Unavailable():
+                problem = problem_of(error)
+            case _:
+                _log.error("line failed", line=line.number, path=line.path, exc_info=error)
+                problem = internal_error()
+        if queue is not None and problem.retryable:
+            queue.succession.broken = True
+        headers = {name.lower(): value for name, value in problem.headers.items()}
+        self._answer(line, problem.status, headers, problem_json(problem, line.path, self._request_id))
+
+    def _answer(self, line: Line, status: int, headers: dict[str, str], body: bytes) -> None:
+        result = {
+            "line": line.number,
+            "idempotency_key": line.key,
+            "status": status,
+            "headers": headers,
+            "body": orjson.Fragment(body),
+        }
+        self._results.append((line, orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE)))
+        self._news.set()
+
+
+class _Streamed(Response):
+    """Answers while the request still comes in."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self._batch = batch
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        # The second header is for proxies that would keep answers back.
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._batch.run(receive, send)
+
+
+def add(app: FastAPI, desk: Desk, routes: RouteTable) -> None:
+    """Let the app take batches of the commands of these routes."""
+
+    @app.post(PATH, tags=["Batches"], response_class=_Streamed, **api_docs.batch(BatchLine, _EXAMPLE, BatchResult, MEDIA_TYPE))
+    async def send_batch(request: Request) -> Response:
+        """One command a line, each with its own `idempotency_key`; one result a line, in the order in which they are known, while
+        the request still goes on.
+
+        The lines of one customer are done in their order, and so are those of the catalog. Where one of them could not be done
+        for now (503), those behind it are not done either: send them again, in a new batch. After a broken connection send again
+        what has no result; what was done is replayed. At most 500 lines, or 4 MB, are read before their results are: who sends
+        everything before reading sends no more than that.
+        """
+        headers = api_headers.read(request.scope["headers"])
+        batch = Batch(desk, routes, headers, request.state.request_id, request.state.traceparent)
+        await batch.authorize()
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _MEDIA_TYPES:
+            raise Problem(415, "unsupported-media-type", "The body's media type is not supported", f"Send {MEDIA_TYPE}.")
+        return _Streamed(batch)
