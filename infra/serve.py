@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 import structlog
 import uvicorn
@@ -25,6 +27,7 @@ from commands.api import create_command_app
 from commands.api_route import ApiSettings
 from infra.bootstrap import make_node, open_log, open_postgres, open_vault
 from infra.eventlog.rebuild import index_lock
+from infra.http.connection import Connection
 from infra.http.origin import Origin
 from infra.http.requests import Requests
 from infra.metrics.endpoint import WithMetrics
@@ -40,7 +43,7 @@ from infra.postgres.roles import projector_dsn, query_dsn
 from infra.postgres.snapshots import PostgresReadModels
 from infra.psp.registry import open_gateways
 from infra.settings import Settings, SettingsError, variable
-from queries.api import create_query_app
+from queries.api import create_query_app, end_streams
 
 _log = structlog.get_logger(__name__)
 
@@ -55,8 +58,13 @@ class _Server(uvicorn.Server):
     """Ends in good order on SIGTERM and SIGINT.
 
     By itself uvicorn raises the signal again once its connections are closed, and the process would die there: with commands
-    that have not been answered, the group of owners not left, nothing else closed.
+    that have not been answered, the group of owners not left, nothing else closed. And it waits for the answers that are under
+    way, some of which have no end of their own: ``on_end`` tells them.
     """
+
+    def __init__(self, config: uvicorn.Config, on_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_end = on_end
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,15 +77,20 @@ class _Server(uvicorn.Server):
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_end()
+        await super().shutdown(sockets)
 
-async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None]) -> None:
+
+async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None], on_end: Callable[[], None] = lambda: None) -> None:
     """Answer HTTP until a signal comes or one of ``others`` ends; raises what that one raised."""
     server = _Server(
         uvicorn.Config(
-            app, host=host, port=port, http="httptools", lifespan="off", access_log=False, log_config=None,
+            app, host=host, port=port, http=Connection, lifespan="off", access_log=False, log_config=None,
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S, server_header=False,
-        )
+        ),
+        on_end,
     )  # fmt: skip
     serving = asyncio.ensure_future(server.serve())
     watched = [asyncio.ensure_future(other) for other in others]
@@ -120,7 +133,7 @@ async def serve_queries(settings: Settings) -> None:
     requests = Requests()
     async with _query_side(settings, requests) as (read, app):
         metrics = PoolCollector(read), RequestCollector(queries=requests)
-        await serve(WithMetrics(app, metrics), settings.host, settings.port)
+        await serve(WithMetrics(app, metrics), settings.host, settings.port, on_end=partial(end_streams, app))
 
 
 @asynccontextmanager
@@ -142,7 +155,8 @@ async def serve_origin(settings: Settings) -> None:
     sent, asked = Requests(), Requests()
     async with _command_side(settings, sent) as (node, commands, collectors), _query_side(settings, asked) as (read, queries):
         metrics = [*collectors, PoolCollector(read), RequestCollector(commands=sent, queries=asked)]
-        await serve(WithMetrics(Origin(commands, queries), metrics), settings.host, settings.port, node.wait_dead())
+        app, on_end = WithMetrics(Origin(commands, queries), metrics), partial(end_streams, queries)
+        await serve(app, settings.host, settings.port, node.wait_dead(), on_end=on_end)
 
 
 async def serve_projector(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from infra.http import positions, problems
 from infra.http.context import HeadAsGet, RequestContext
 from infra.http.requests import Requests
-from queries import api_catalog, api_customers, api_history, api_ledger
+from queries import api_catalog, api_customers, api_events, api_history, api_ledger
 from queries.api_asking import Asked
 from queries.ports import ReadModels, ReadModelsUnavailable
 
@@ -67,7 +67,7 @@ def create_query_app(
     app.state.asked = Asked(read, environment, admin_key, now)
     problems.install(app)
     app.add_exception_handler(ReadModelsUnavailable, _on_unavailable)
-    for router in (api_history.router, api_customers.router, api_ledger.router, api_catalog.router):
+    for router in (api_events.router, api_history.router, api_customers.router, api_ledger.router, api_catalog.router):
         app.include_router(router)
     app.add_api_route("/healthz", healthz, response_model=Health, tags=["health"])
     app.add_api_route("/readyz", readyz, response_model=Readiness, responses=problems.documented((503,)), tags=["health"])
@@ -94,5 +94,9 @@ async def readyz(request: Request) -> Readiness:
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, ReadModelsUnavailable)
-    detail = "The read models cannot be asked right now. Commands are not concerned."
-    return problems.render(request, problems.unavailable("read-model-unavailable", "The read models are away", detail))
+    return problems.render(request, problems.read_models_away())
+
+
+def end_streams(app: FastAPI) -> None:
+    """Who waits for events is answered at once, and streams of events end: the process is about to."""
+    app.state.asked.feed.watch.stop()

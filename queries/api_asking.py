@@ -21,6 +21,7 @@ from infra.http.context import log_with
 from infra.http.problems import Problem
 from infra.http.resources import Page as PageBody
 from queries import api_keys, lists
+from queries.api_feed import Feed
 from queries.ports import ReadModels, Row, Snapshot
 
 KEY_CACHE_S = 2.0
@@ -43,8 +44,8 @@ class Asked:
         self.read = read
         self.now = now
         self.authenticator = Authenticator(environment, admin_key, self._find_key)
+        self.feed = Feed(read)
         self._keys: dict[tuple[str, str], tuple[float, StoredKey]] = {}
-        self._reading: asyncio.Task[Mapping[str, int]] | None = None
         self._stale: dict[str, str] = {}
         self._looked_at = -LOOK_AGAIN_S
 
@@ -77,19 +78,10 @@ class Asked:
         """The projector's positions, once they have reached ``required`` or the wait is over."""
         deadline = time.monotonic() + wait_s
         while True:
-            current = await self._positions()
+            current = await self.feed.watch.now()
             if not positions.missing(required, current) or time.monotonic() >= deadline:
                 return current
             await asyncio.sleep(_POLL_S)
-
-    async def _positions(self) -> Mapping[str, int]:
-        """One look at the positions serves all who wait at that moment."""
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._look())
-        return await asyncio.shield(self._reading)
-
-    async def _look(self) -> Mapping[str, int]:
-        return await self.read.positions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +93,33 @@ class Asking:
     required: Mapping[str, int]
     wait_s: float
     if_none_match: str | None
+    credentials: tuple[str | None, str | None]
 
-    async def ask(self, query: Query[Answer], tenant: str | None = None) -> tuple[Answer, Mapping[str, int]]:
-        """The query's answer and the positions it is true at, which have reached the required ones. Raises a 503 problem."""
-        tenant = tenant or self.principal.tenant
-        if not tenant:
+    @property
+    def tenant(self) -> str:
+        """The tenant that the caller acts in. Raises a 400 problem."""
+        if not self.principal.tenant:
             raise tenant_required()
-        async with self.asked.read.snapshot(tenant) as snapshot:
-            if not positions.missing(self.required, snapshot.positions):
-                return await query(snapshot), snapshot.positions
+        return self.principal.tenant
+
+    async def still_allowed(self) -> None:
+        """For an answer that takes long: raises a 401 problem where the key has been revoked meanwhile."""
+        await self.asked.authenticator.authenticate(*self.credentials)
+
+    async def reached(self) -> Mapping[str, int]:
+        """Where the read models stand, which has reached the required positions. Raises a 503 problem."""
         current = await self.asked.reached(self.required, self.wait_s)
         if positions.missing(self.required, current):
             raise positions.read_model_behind(self.required, current)
+        return current
+
+    async def ask(self, query: Query[Answer], tenant: str | None = None) -> tuple[Answer, Mapping[str, int]]:
+        """The query's answer and the positions it is true at, which have reached the required ones. Raises a 503 problem."""
+        tenant = tenant or self.tenant
+        async with self.asked.read.snapshot(tenant) as snapshot:
+            if not positions.missing(self.required, snapshot.positions):
+                return await query(snapshot), snapshot.positions
+        await self.reached()
         async with self.asked.read.snapshot(tenant) as snapshot:
             return await query(snapshot), snapshot.positions
 
@@ -218,7 +225,7 @@ async def asking(
         principal = await asked.authenticator.authenticate(authorization, x_tn)
     principal.require("read")
     log_with(tenant=principal.tenant)
-    return Asking(asked, principal, required, wait_s, if_none_match)
+    return Asking(asked, principal, required, wait_s, if_none_match, (authorization, x_tn))
 
 
 Ask = Annotated[Asking, Depends(asking)]

@@ -15,6 +15,7 @@ _ETAG = {"ETag": {"description": "The stream's version.", "schema": {"type": "st
 _COMMON = (400, 401, 403, 422, 503)
 
 LIST: Responses = documented(_COMMON) | {200: {"headers": _POSITION}}
+FEED: Responses = documented(_COMMON) | {200: {"headers": _POSITION, "content": {"text/event-stream": {}}}}
 PART: Responses = documented((*_COMMON, 404)) | {200: {"headers": _POSITION}}
 ONE: Responses = documented((*_COMMON, 404)) | {
     200: {"headers": _POSITION | _ETAG},

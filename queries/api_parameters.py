@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from domain.ids import is_id
+from domain.registry import EVENTS, UPCASTERS
 from infra.http.resources import InvoiceStatus, PaymentState, SubscriptionState
+from queries.feed import PREFIX, Filter
 from queries.lists import Asked
+
+# Cursors of the feed by name.
+BEGINNING, NOW = "0", "now"
+WAIT_S_MAX = 60
 
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")
@@ -76,3 +83,47 @@ class PaymentParameters(ListParameters):
     customer: Text | None = None
     invoice: Text | None = None
     state: PaymentState | None = None
+
+
+def _known_type(text: str) -> str:
+    """A type that no event can have is refused: a misspelt filter would be shown nothing for ever."""
+    prefix = text.removesuffix("*") if text.endswith(PREFIX) else None
+    names = (*EVENTS, *UPCASTERS)
+    if not (text in names if prefix is None else any(name.startswith(prefix) for name in names)):
+        raise ValueError(f"No event has the type {text!r}.")
+    return text
+
+
+def _customer_id(text: str) -> str:
+    if not is_id(text, "cus"):
+        raise ValueError("This is no customer's id.")
+    return text
+
+
+class FeedParameters(NoParameters):
+    """Which events, from where on."""
+
+    after: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=4000,
+            description="A cursor: an answer's `next_cursor`, a stream's last `id`, or any positions, such as the "
+            "`Ledger-Position` of a command. `0`: from the first event on; `now`: only what comes.",
+            examples=["3@812,catalog@9"],
+        ),
+    ] = BEGINNING
+    type: Annotated[
+        list[Annotated[str, AfterValidator(_known_type)]],
+        Field(max_length=20, description="Only these types: exact, or the prefix before a `.*`.", examples=[["invoice.*"]]),
+    ] = Field(default_factory=list)
+    customer: Annotated[
+        Annotated[str, AfterValidator(_customer_id)] | None, Field(description="Only what concerns this customer.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="How many at most in an answer. A stream has no end.")] = 100
+    wait: Annotated[
+        int, Field(ge=0, le=WAIT_S_MAX, description="How many seconds to wait for a first event where there is none.")
+    ] = 0
+
+    def filter(self) -> Filter:
+        return Filter(tuple(sorted(set(self.type))), self.customer)

@@ -146,7 +146,7 @@ class _Answer:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET without the body, on every route."""
+    """Answers HEAD as GET without the body, on every route; ``request.state.is_head`` tells one whose body has no end."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -159,6 +159,7 @@ class HeadAsGet:
         async def without_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
+        scope.setdefault("state", {})["is_head"] = True
         as_get = {**scope, "method": "GET"}
         await self._app(as_get, receive, without_body)
         scope["route"] = as_get.get("route")  # for whoever counts by it, further out

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from infra.http.problems import Problem, invalid
 
+MIN_POSITION = "Ledger-Min-Position"
 WAIT_S_DEFAULT = 2.0
 WAIT_S_MAX = 10.0
 _POSITION = re.compile(r"(catalog|0|[1-9][0-9]{0,4})@(0|[1-9][0-9]{0,17})")
@@ -20,16 +21,18 @@ def format_positions(positions: Mapping[str, int]) -> str:
     return ", ".join(f"{name}@{positions[name]}" for name in (*numbered, *named))
 
 
-def parse_positions(header: str | None) -> dict[str, int]:
-    """``Ledger-Min-Position`` as partition → sequence, the greatest where one is named twice. Raises a 422 problem."""
+def parse_positions(text: str | None, location: str = "header", name: str = MIN_POSITION) -> dict[str, int]:
+    """Positions as partition → sequence, the greatest where one is named twice. Raises a 422 problem, which says that they stood
+    in the header or parameter ``name``.
+    """
     positions: dict[str, int] = {}
-    for part in (header or "").split(","):
+    for part in (text or "").split(","):
         if not part.strip():
             continue
         match = _POSITION.fullmatch(part.strip())
         if match is None:
             detail = "Positions look like 7@48122 or catalog@9, separated by commas."
-            raise invalid("header", "/Ledger-Min-Position", "position_invalid", detail)
+            raise invalid(location, f"/{name}", "position_invalid", detail)
         positions[match[1]] = max(int(match[2]), positions.get(match[1], 0))
     return positions
 
@@ -43,12 +46,14 @@ def parse_wait_s(prefer: str | None) -> float:
     return WAIT_S_DEFAULT
 
 
-def missing(required: Mapping[str, int], current: Mapping[str, int]) -> dict[str, int]:
+def missing(
+    required: Mapping[str, int], current: Mapping[str, int], location: str = "header", name: str = MIN_POSITION
+) -> dict[str, int]:
     """What of ``required`` is not reached yet. Raises a 422 problem for a partition that does not exist."""
     unknown = sorted(required.keys() - current.keys())
     if unknown and current:
         detail = f"There is no partition {unknown[0]} here."
-        raise invalid("header", "/Ledger-Min-Position", "position_unknown", detail)
+        raise invalid(location, f"/{name}", "position_unknown", detail)
     return {name: sequence for name, sequence in required.items() if current.get(name, 0) < sequence}
 
 

@@ -89,6 +89,11 @@ def unavailable(code: str, title: str, detail: str, *, retry_after_s: int = 1, *
     return Problem(503, code, title, detail, retryable=True, headers=headers, extensions=extensions)
 
 
+def read_models_away() -> Problem:
+    detail = "The read models cannot be asked right now. Commands are not concerned."
+    return unavailable("read-model-unavailable", "The read models are away", detail)
+
+
 def body_too_large() -> Problem:
     return Problem(413, "body-too-large", "The body is too large")
 

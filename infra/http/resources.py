@@ -326,6 +326,55 @@ class HistoryEvent(_Body):
     changes: dict[str, FieldChange]
 
 
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Decimal = Annotated[str, Field(pattern="^[0-9]+$", examples=["812"])]
+
+
+class CloudEvent(_Body):
+    """An event as it stands in the log, in CloudEvents' JSON: every attribute of its record is text, ``data`` is its value.
+
+    ``position`` and ``previoussequence`` are the feed's own: where it stands, and the sequence, in the same partition, of the
+    event shown before it under the same filter (``0``: it is the first).
+    """
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: Annotated[str, Field(examples=["subscription.cancelled.v1"])]
+    subject: str
+    time: Instant
+    dataschema: str
+    datacontenttype: Literal["application/json"]
+    partitionkey: str
+    sequence: Decimal
+    streamversion: Decimal
+    term: Decimal
+    tenant: TenantId
+    storefront: StorefrontId | None = None
+    actor: str | None = None
+    reason: str | None = None
+    commandid: str
+    commandindex: Decimal
+    commandcount: Decimal
+    fingerprint: str | None = None
+    catalogsequence: Decimal | None = None
+    traceparent: str | None = None
+    previoushash: Hash
+    hash: Hash
+    position: Annotated[str, Field(examples=["3@812"])]
+    previoussequence: Decimal
+    data: dict[str, Any]
+
+
+class EventPage(_Body):
+    """Events in the order of their recording. ``next_cursor`` goes on after them, also where there is none."""
+
+    object: Literal["list"] = "list"
+    data: list[CloudEvent]
+    has_more: bool
+    next_cursor: Annotated[str, Field(examples=["3@812,catalog@9"])]
+
+
 class Page(_Body, Generic[Resource]):
     """A page of a list, newest first. ``next_cursor`` asks for the next one."""
 

@@ -1,4 +1,6 @@
-"""How a stream's history is read: each event with what it changed in the aggregate's state. What is sealed or secret: masked."""
+"""How events are read: in a stream's history, each with what it changed and masked where it is sealed or secret; in the feed of
+all streams, each as it was recorded.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +49,18 @@ def bodies(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
             },
         }
         before = after
+
+
+def cloud_event(row: Row) -> str:
+    """A row of the feed as a CloudEvent, in JSON: its record's attributes and, as the last member, its value to the byte.
+
+    ``position`` says where it stands; ``previoussequence`` is the row's ``previous``: the sequence, in the same partition, of the
+    event that the same reader is shown before this one, 0 for the first.
+    """
+    return (
+        f'{{"specversion":"1.0",{row["attributes"][1:-1]},"datacontenttype":"application/json",'
+        f'"position":"{row["partition"]}@{row["sequence"]}","previoussequence":"{row["previous"]}","data":{row["value"]}}}'
+    )
 
 
 def _masked(payload: dict[str, Any]) -> dict[str, Any]:

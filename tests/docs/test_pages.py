@@ -11,7 +11,14 @@ import pytest
 
 from tests.docs.pages import ROOT, RUN, SHOWN, blocks, differences, pages, run
 
-EMBEDDED = ("README.md", "docs/api.md", "docs/auditors.md", "docs/operators.md", "docs/how-to/import.md")
+EMBEDDED = (
+    "README.md",
+    "docs/api.md",
+    "docs/auditors.md",
+    "docs/operators.md",
+    "docs/how-to/import.md",
+    "docs/how-to/follow-events.md",
+)
 ON_KAFKA = ("docs/analysts.md",)
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
 

@@ -31,6 +31,10 @@ class App(ThreadingHTTPServer):
 
     name = ""
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.gone = threading.Event()
+
 
 class Echo(BaseHTTPRequestHandler):
     """Answers with its app's name and what arrived."""
@@ -47,7 +51,23 @@ class Echo(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = answer
+    def do_GET(self) -> None:
+        if self.headers.get("Accept") == "text/event-stream":
+            self.stream()
+        else:
+            self.answer()
+
+    def stream(self) -> None:
+        """One event, and no end: what arrives of it was passed on at once."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("X-Accel-Buffering", "no")
+        self.end_headers()
+        self.wfile.write(b"data: first\n\n")
+        assert isinstance(self.server, App)
+        assert self.server.gone.wait(30)
+
+    do_HEAD = do_POST = do_PATCH = do_DELETE = answer
 
     def log_message(self, *_: object) -> None:
         """The test's output is its own."""
@@ -62,6 +82,7 @@ def app(name: str) -> Iterator[int]:
     try:
         yield server.server_port
     finally:
+        server.gone.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -180,6 +201,16 @@ def test_health_and_metrics_are_not_shown_to_the_world(passable: Path, path: str
         assert response.status == 404
         assert response.headers["Content-Type"] == "application/problem+json"
         assert json.loads(response.msg["X-Body"])["code"] == "not-found"
+
+
+@needs_nginx
+def test_the_proxy_passes_a_streams_events_on_as_they_come(passable: Path) -> None:
+    with app("queries") as queries, proxy(passable, free_port(), queries) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/v1/events", headers={"Accept": "text/event-stream"})
+        response = connection.getresponse()
+        assert response.read(len(b"data: first\n\n")) == b"data: first\n\n"
+        connection.close()
 
 
 @needs_nginx
