@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from infra.eventlog.kafka import KafkaLog
 from infra.eventlog.topics import Names
 from infra.metrics.log import LogWatch
-from tests.integration.kafka.support import Node, append
+from tests.integration.kafka.support import Node, append, until
 
 
 @contextmanager
@@ -54,6 +54,11 @@ def test_an_open_transaction_shows_as_offsets_and_as_time(
     assert found["subledger_log_undecided_records", "0"] == found["subledger_log_undecided_seconds", "0"] == 0
     # and the projector's lag is to what it can read
     assert found["subledger_projector_lag_records", "1"] == end - 1
-    # when it has ended
-    watch.look(115.0)
-    assert shown(watch)["subledger_log_undecided_records", "1"] == 0
+
+    # when it has ended, which the broker writes down a moment after it said so
+    def decided() -> bool:
+        watch.look(115.0)
+        return shown(watch)["subledger_log_undecided_records", "1"] == 0
+
+    # then nothing is undecided any more
+    until(decided)
