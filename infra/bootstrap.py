@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from opentelemetry.trace import Tracer
+
 from infra.eventlog.kafka import KafkaLog
 from infra.eventlog.log import Log, LogUnavailable
 from infra.eventlog.sqlite import SqliteLog
@@ -52,7 +54,7 @@ def open_vault(settings: Settings, log: Log) -> Iterator[Vault]:
         keys.close()
 
 
-def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways) -> Node:
+def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways, tracer: Tracer | None = None) -> Node:
     """The command node; its indexes lie in the state folder."""
     return Node(
         log,
@@ -62,6 +64,7 @@ def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways) ->
         secret=settings.secret_bytes,
         clock=wall_clock,
         waiting_max=settings.max_waiting,
+        tracer=tracer,
     )
 
 

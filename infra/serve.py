@@ -9,13 +9,14 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 import structlog
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from opentelemetry.trace import Tracer
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -41,8 +42,10 @@ from infra.postgres.counts import ProjectorCounts
 from infra.postgres.projector import run_projector
 from infra.postgres.roles import projector_dsn, query_dsn
 from infra.postgres.snapshots import PostgresReadModels
+from infra.postgres.spans import ProjectionSpans
 from infra.psp.registry import open_gateways
 from infra.settings import Settings, SettingsError, variable
+from infra.tracing import tracing
 from queries.api import create_query_app, end_streams
 
 _log = structlog.get_logger(__name__)
@@ -105,13 +108,15 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None], on
 
 
 @asynccontextmanager
-async def _command_side(settings: Settings, requests: Requests) -> AsyncIterator[tuple[Node, ASGIApp, list[Collector]]]:
+async def _command_side(
+    settings: Settings, requests: Requests, tracer: Tracer | None
+) -> AsyncIterator[tuple[Node, ASGIApp, list[Collector]]]:
     async with AsyncExitStack() as stack:
         stack.callback(index_lock(settings.state / "index").release)
         log = stack.enter_context(open_log(settings))
         vault = stack.enter_context(open_vault(settings, log))
         gateways = stack.enter_context(open_gateways(settings.state, sandbox=settings.is_sandbox))
-        node = make_node(settings, log, vault, gateways)
+        node = make_node(settings, log, vault, gateways, tracer)
         await node.start()
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)
@@ -122,18 +127,20 @@ async def _command_side(settings: Settings, requests: Requests) -> AsyncIterator
 async def serve_commands(settings: Settings) -> None:
     """The command API alone."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    requests = Requests()
-    async with _command_side(settings, requests) as (node, app, collectors):
-        metrics = [*collectors, RequestCollector(commands=requests)]
-        await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead())
+    with tracing("subledger-commands") as tracer:
+        requests = Requests(tracer)
+        async with _command_side(settings, requests, tracer) as (node, app, collectors):
+            metrics = [*collectors, RequestCollector(commands=requests)]
+            await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead())
 
 
 async def serve_queries(settings: Settings) -> None:
     """The query API alone."""
-    requests = Requests()
-    async with _query_side(settings, requests) as (read, app):
-        metrics = PoolCollector(read), RequestCollector(queries=requests)
-        await serve(WithMetrics(app, metrics), settings.host, settings.port, on_end=partial(end_streams, app))
+    with tracing("subledger-queries") as tracer:
+        requests = Requests(tracer)
+        async with _query_side(settings, requests) as (read, app):
+            metrics = PoolCollector(read), RequestCollector(queries=requests)
+            await serve(WithMetrics(app, metrics), settings.host, settings.port, on_end=partial(end_streams, app))
 
 
 @asynccontextmanager
@@ -152,23 +159,30 @@ async def _query_side(settings: Settings, requests: Requests) -> AsyncIterator[t
 async def serve_origin(settings: Settings) -> None:
     """Both APIs on one port, in one process: the embedded default."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    sent, asked = Requests(), Requests()
-    async with _command_side(settings, sent) as (node, commands, collectors), _query_side(settings, asked) as (read, queries):
-        metrics = [*collectors, PoolCollector(read), RequestCollector(commands=sent, queries=asked)]
-        app, on_end = WithMetrics(Origin(commands, queries), metrics), partial(end_streams, queries)
-        await serve(app, settings.host, settings.port, node.wait_dead(), on_end=on_end)
+    with tracing("subledger") as tracer:
+        sent, asked = Requests(tracer), Requests(tracer)
+        async with (
+            _command_side(settings, sent, tracer) as (node, commands, collectors),
+            _query_side(settings, asked) as (read, queries),
+        ):
+            metrics = [*collectors, PoolCollector(read), RequestCollector(commands=sent, queries=asked)]
+            app, on_end = WithMetrics(Origin(commands, queries), metrics), partial(end_streams, queries)
+            await serve(app, settings.host, settings.port, node.wait_dead(), on_end=on_end)
 
 
 async def serve_projector(settings: Settings) -> None:
     """The projector, with the health routes of a process of its own."""
-    with open_log(settings) as log, open_vault(settings, log) as vault, open_postgres(settings) as admin:
-        stop, counts = threading.Event(), ProjectorCounts()
-        dsn = projector_dsn(admin, settings.secret_bytes)
-        projecting = asyncio.ensure_future(asyncio.to_thread(run_projector, log, dsn, vault, stop, counts=counts))
+    with ExitStack() as stack:
+        log = stack.enter_context(open_log(settings))
+        vault = stack.enter_context(open_vault(settings, log))
+        dsn = projector_dsn(stack.enter_context(open_postgres(settings)), settings.secret_bytes)
+        tracer = stack.enter_context(tracing("subledger-projector"))
+        stop, counts, spans = threading.Event(), ProjectorCounts(), ProjectionSpans(tracer) if tracer is not None else None
+        projecting = asyncio.ensure_future(asyncio.to_thread(run_projector, log, dsn, vault, stop, counts=counts, spans=spans))
+        watch = stack.enter_context(watching(log, lambda: counts.read))
+        app = WithMetrics(projector_app(counts), [ProjectorCollector(counts), watch])
         try:
-            with watching(log, lambda: counts.read) as watch:
-                app = WithMetrics(projector_app(counts), [ProjectorCollector(counts), watch])
-                await serve(app, settings.host, settings.port, asyncio.shield(projecting))
+            await serve(app, settings.host, settings.port, asyncio.shield(projecting))
         finally:
             stop.set()
             await projecting

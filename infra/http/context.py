@@ -18,6 +18,7 @@ from structlog.types import EventDict, WrappedLogger
 
 from infra.http.problems import body_too_large, internal_error, render
 from infra.http.requests import Requests
+from infra.tracing import traceparent_of
 
 _log = structlog.get_logger(__name__)
 
@@ -49,9 +50,9 @@ def request_id(given: str | None) -> str:
 
 
 def traceparent(given: str | None) -> str:
-    """A W3C trace context for this hop: the caller's trace with a span of our own, or a new trace."""
+    """A W3C trace context for this hop: the caller's trace with a span of our own, or a new trace, which nobody records."""
     match = _TRACEPARENT.fullmatch(given) if given else None
-    trace, flags = f"{getrandbits(128):032x}", "01"
+    trace, flags = f"{getrandbits(128):032x}", "00"
     if match and match[1] != "ff" and int(match[2], 16) and int(match[3], 16):
         trace, flags = match[2], match[4]
     return f"00-{trace}-{getrandbits(64) or 1:016x}-{flags}"
@@ -84,16 +85,16 @@ class RequestContext:
         given = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
         state = scope.setdefault("state", {})
         state["request_id"] = request_id(given.get(b"request-id"))
-        state["traceparent"] = traceparent(given.get(b"traceparent"))
+        span = self._requests.begun(given.get(b"traceparent"))
+        state["traceparent"] = traceparent(given.get(b"traceparent")) if span is None else traceparent_of(span)
         _LOGGED.set({"request_id": state["request_id"], "trace": state["traceparent"][3:35]})
         answer = _Answer(send, state["request_id"])
         length = given.get(b"content-length", "0")
         begun = perf_counter()
-        self._requests.in_progress += 1
         try:
             await self._answer(scope, receive, answer, int(length) if length.isdigit() else 0)
         finally:
-            self._requests.answered(scope, answer.status, begun)
+            self._requests.answered(scope, answer.status, begun, span)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Answer, length: int) -> None:
         if scope["path"] not in self._unbounded:

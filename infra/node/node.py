@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import structlog
+from opentelemetry.trace import Tracer
 
 from commands.catalog.view import CatalogView
 from commands.command import Command
@@ -35,6 +36,7 @@ from infra.node.effects import Effects
 from infra.node.follower import CatalogFollower
 from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
+from infra.node.spans import CommandSpans
 from infra.node.streams import IndexStreams, derive
 from infra.psp.registry import Gateways
 
@@ -59,6 +61,7 @@ class Node:
         secret: bytes,
         clock: Callable[[], datetime],
         waiting_max: int = 2000,
+        tracer: Tracer | None = None,
     ) -> None:
         self.catalog = CatalogView(gateways.names)
         self._log = log
@@ -79,6 +82,7 @@ class Node:
         self._catalog_moved = asyncio.Event()
         self._resumes: set[asyncio.Task[None]] = set()
         self.counts = NodeCounts()
+        self._spans = None if tracer is None else CommandSpans(tracer)
         self._effects = Effects(gateways, self._submit_own, self.counts)
         self._clocks = Clocks(self._served_ledger, self._effects)
         self._listener = LoopListener(self)
@@ -299,6 +303,7 @@ class Node:
             now=self._clock,
             counts=self.counts,
             submit=self._hand_over,
+            spans=self._spans,
         )
         self._partitions[name] = served
         self._broken.pop(name, None)

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from time import time_ns
 
 import structlog
+from opentelemetry.trace import Span
 
 from commands.command import Command
 from commands.ports import Answer, Remembered, Succession, Unavailable
@@ -19,6 +21,7 @@ from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.record import Append, Event
 from infra.node.counts import NodeCounts
+from infra.node.spans import CommandSpans, end_committed, end_failed
 from infra.node.streams import IndexStreams, derived_of
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +43,7 @@ class Ticket:
     deadline: float = 0.0
     succession: Succession | None = None
     appended: bool = False
+    span: Span | None = None
 
 
 class Served:
@@ -60,6 +64,7 @@ class Served:
         now: Callable[[], datetime],
         counts: NodeCounts,
         submit: Callable[[Entry], None],
+        spans: CommandSpans | None,
     ) -> None:
         self.name = name
         self.shard = shard
@@ -73,6 +78,7 @@ class Served:
         self._wall = now
         self._submit = submit
         self._counts = counts
+        self._spans = spans
         self._by_id: dict[tuple[str, str], Ticket] = {}
 
     def now(self) -> datetime:
@@ -105,6 +111,7 @@ class Served:
             fail(ticket, Unavailable("earlier_unavailable", "A command before it was not done: first that one."))
             return
         command, append, derived = ticket.command, None, {}
+        begun_ns = 0 if self._spans is None else time_ns()
         ticket.original = None  # decided again, it may be no replay of that one any more
         key = (command.key, command.id)
         try:
@@ -122,6 +129,8 @@ class Served:
                 append = self._append(decision)
                 derived = {aggregate.id: derived_of(aggregate) for aggregate in decision.touched}
         self.unsettled[ticket] = None
+        if self._spans is not None:
+            ticket.span = self._spans.decided(command, self.name, begun_ns, ticket.span)
         self._submit(Entry(self.name, self.epoch, ticket, append, derived))
 
     def _append(self, decided: Decided) -> Append:
@@ -153,6 +162,9 @@ class Served:
         if isinstance(decision, Decided):
             self._by_id.pop((ticket.command.key, ticket.command.id), None)
             self.shard.settle(decision)
+        if ticket.span is not None:
+            end_committed(ticket.span, committed, decision if isinstance(decision, Refusal) else None)
+            ticket.span = None
         if not ticket.future.done():
             if isinstance(decision, Refusal):
                 fail(ticket, decision)
@@ -195,6 +207,9 @@ def fail(ticket: Ticket, error: Refusal | Unavailable) -> None:
     """Answer with an error."""
     if isinstance(error, Unavailable):
         _break(ticket)
+    if ticket.span is not None:
+        end_failed(ticket.span, error.code)
+        ticket.span = None
     if not ticket.future.done():
         ticket.counts.failed(ticket.command.name, error)
         ticket.future.set_exception(error)

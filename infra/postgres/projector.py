@@ -18,6 +18,7 @@ from infra.postgres import positions
 from infra.postgres.counts import ProjectorCounts
 from infra.postgres.decoding import Unseal
 from infra.postgres.session import Session
+from infra.postgres.spans import ProjectionSpans
 from projections.registry import TABLES
 
 POLL_S = 0.25
@@ -28,12 +29,21 @@ Progress = Callable[[int], None]
 
 
 def run_projector(
-    log: Log, dsn: str, vault: Unseal, stop: Signal, on_events: Progress | None = None, counts: ProjectorCounts | None = None
+    log: Log,
+    dsn: str,
+    vault: Unseal,
+    stop: Signal,
+    on_events: Progress | None = None,
+    counts: ProjectorCounts | None = None,
+    spans: ProjectionSpans | None = None,
 ) -> None:
     """Project until ``stop`` is set; ``dsn`` is the projector role's. ``on_events`` hears how many events each commit applied,
     ``counts`` shows meanwhile how far it is.
     """
     failures, counts = 0, counts or ProjectorCounts()
+
+    def session(connection: psycopg.Connection) -> Session:
+        return Session(connection, log, vault, positions.load(connection, log), counts, spans)
 
     def settled(events: int) -> None:
         nonlocal failures
@@ -43,7 +53,7 @@ def run_projector(
 
     while not stop.is_set():
         try:
-            _follow(log, dsn, vault, stop, settled, counts)
+            _follow(dsn, session, stop, settled)
         except (psycopg.OperationalError, LogUnavailable) as error:
             wait_s = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
             _log.warning("projector_waits", error=error, retry_in_s=wait_s)
@@ -52,10 +62,10 @@ def run_projector(
             stop.wait(wait_s)
 
 
-def _follow(log: Log, dsn: str, vault: Unseal, stop: Signal, settled: Progress, counts: ProjectorCounts) -> None:
+def _follow(dsn: str, begin: Callable[[psycopg.Connection], Session], stop: Signal, settled: Progress) -> None:
     """One connection's life: from the positions kept in Postgres on."""
     with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
-        session = Session(connection, log, vault, positions.load(connection, log), counts)
+        session = begin(connection)
         try:
             while not stop.is_set():
                 settled(session.advance(POLL_S))

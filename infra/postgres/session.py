@@ -18,6 +18,7 @@ from infra.postgres import decoding, positions
 from infra.postgres.batch import Batch
 from infra.postgres.counts import ProjectorCounts
 from infra.postgres.decoding import Unseal
+from infra.postgres.spans import ProjectionSpans
 from projections.registry import TABLES, project_all
 
 BATCH_RECORDS = 4000
@@ -49,6 +50,8 @@ class _Step:
     states: dict[str, ReaderState] = field(default_factory=dict)
     events: int = 0
     project_s: float = 0.0
+    commands: list[tuple[Record, ...]] = field(default_factory=list)  # where they are traced
+    begun_ns: int = 0
 
 
 class Session:
@@ -63,11 +66,13 @@ class Session:
         vault: Unseal,
         states: Mapping[str, ReaderState],
         counts: ProjectorCounts | None = None,
+        spans: ProjectionSpans | None = None,
     ) -> None:
         self._connection = connection
         self._log = log
         self._vault = vault
         self._counts = counts or ProjectorCounts()
+        self._spans = spans
         self._committed = dict(states)
         self._readers = {partition: Reader(state) for partition, state in states.items()}
         self._ends: dict[str, int] = {}  # of the log, asked at the time below; none: to be asked
@@ -117,7 +122,8 @@ class Session:
 
     def _judge(self, records: Sequence[Record]) -> _Step:
         """The readers' rule, then the projections. Raises LogBroken, UnhandledEvent, ValueError, VaultError."""
-        step = _Step(read={partition: self._source.position(partition) for partition in self._readers})
+        read = {partition: self._source.position(partition) for partition in self._readers}
+        step = _Step(read, begun_ns=time.time_ns())
         for record in records:
             for result in self._readers[record.partition].feed(record):
                 match result:
@@ -125,6 +131,8 @@ class Session:
                         for event_record in accepted:
                             step.batch.extend(project_all(*decoding.read(event_record, self._vault)))
                         step.events += len(accepted)
+                        if self._spans is not None:
+                            step.commands.append(accepted)
                     case Quarantine():
                         step.quarantined.append(result)
         for partition in {record.partition for record in records}:
@@ -151,6 +159,8 @@ class Session:
         self._committed |= step.states
         self._counts.applied(step.events, step.quarantined, step.project_s, time.perf_counter() - begun)
         self._counts.reached(step.read, self._committed)
+        if self._spans is not None:
+            self._spans.applied(step.commands, step.events, step.begun_ns)
         for quarantine in step.quarantined:
             record = quarantine.record
             _log.error(

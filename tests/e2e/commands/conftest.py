@@ -17,12 +17,14 @@ import httpx
 import pytest
 import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from opentelemetry.trace import Tracer
 from starlette.types import ASGIApp
 
 from commands.api import ApiSettings, create_command_app
 from domain.ids import partition_of
 from infra.eventlog.record import Record
 from infra.eventlog.sqlite import SqliteLog
+from infra.http.requests import Requests
 from infra.node.node import Node
 from infra.psp.registry import Gateways, open_gateways
 from infra.vault import Vault
@@ -150,24 +152,27 @@ class Api:
 
 
 @contextmanager
-def command_api(state: Path, environment: str = "sandbox") -> Iterator[Api]:
-    """A node over the log in a folder, and its API."""
+def command_api(state: Path, environment: str = "sandbox", tracer: Tracer | None = None) -> Iterator[Api]:
+    """A node over the log in a folder, and its API, traced where there is a tracer."""
     log = SqliteLog(state / "log.sqlite", environment, PARTITIONS)
     keys = log.keys()
     vault = Vault(bytes(range(32)), keys)
     try:
         with open_gateways(state, sandbox=True) as gateways:
-            yield from _serve(log, state, environment, vault, gateways)
+            yield from _serve(log, state, environment, vault, gateways, tracer)
     finally:
         keys.close()
         log.close()
 
 
-def _serve(log: SqliteLog, state: Path, environment: str, vault: Vault, gateways: Gateways) -> Iterator[Api]:
+def _serve(
+    log: SqliteLog, state: Path, environment: str, vault: Vault, gateways: Gateways, tracer: Tracer | None
+) -> Iterator[Api]:
     secret = b"secret of the tests"
-    node = Node(log, state / "index", vault=vault, gateways=gateways, secret=secret, clock=lambda: datetime.now(UTC))
+    clock = partial(datetime.now, UTC)
+    node = Node(log, state / "index", vault=vault, gateways=gateways, secret=secret, clock=clock, tracer=tracer)
     settings = ApiSettings(environment=environment, secret=secret, admin_key=ADMIN_KEY)
-    with http(create_command_app(node, vault, settings)) as client:
+    with http(create_command_app(node, vault, settings, Requests(tracer))) as client:
         client.portal.call(node.start)
         try:
             while client.get("/readyz").status_code != 200:
