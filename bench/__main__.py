@@ -11,7 +11,7 @@ import orjson
 
 from bench.harness.result import Result, show
 
-MEASUREMENTS = ("commands", "importing", "recurring")
+MEASUREMENTS = ("commands", "importing", "recurring", "entitlement")
 RESULTS = Path("build/bench")
 
 

@@ -6,18 +6,16 @@ to an endpoint costs as much as a whole command (docs/performance.md).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from commands.api_desk import Desk
 from commands.api_route import CommandRoute
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]
+from infra.http.problems import answer_to
 
 
 class RouteTable:
@@ -58,18 +56,9 @@ class Front:
         except ClientDisconnect:
             return
         except Exception as error:
-            await (await self._problem(scope, error))(scope, receive, send)
+            await (await answer_to(error, self._app, scope))(scope, receive, send)
             return
         headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
-
-    async def _problem(self, scope: Scope, error: Exception) -> Response:
-        """What the app's handler for this kind of error answers; raises the error where there is none."""
-        for kind in type(error).__mro__:
-            handler = self._app.exception_handlers.get(kind)
-            if handler is not None:
-                answer: Handler = handler  # type: ignore[assignment]
-                return await answer(Request(scope), error)
-        raise error

@@ -15,6 +15,7 @@ from infra.http.context import HeadAsGet, RequestContext
 from infra.http.requests import Requests
 from queries import api_catalog, api_customers, api_events, api_history, api_ledger
 from queries.api_asking import Asked
+from queries.api_front import Front
 from queries.ports import ReadModels, ReadModelsUnavailable
 
 
@@ -71,6 +72,7 @@ def create_query_app(
         app.include_router(router)
     app.add_api_route("/healthz", healthz, response_model=Health, tags=["health"])
     app.add_api_route("/readyz", readyz, response_model=Readiness, responses=problems.documented((503,)), tags=["health"])
+    app.add_middleware(Front, asked=app.state.asked)
     app.add_middleware(HeadAsGet)
     app.add_middleware(RequestContext, requests=requests)
     return app

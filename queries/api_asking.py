@@ -22,7 +22,9 @@ from infra.http.problems import Problem
 from infra.http.resources import Page as PageBody
 from queries import api_keys, lists
 from queries.api_feed import Feed
+from queries.entitlements import Holdings, held
 from queries.ports import ReadModels, Row, Snapshot
+from queries.together import Together
 
 KEY_CACHE_S = 2.0
 _KEY_CACHE_MAX = 1000
@@ -45,9 +47,33 @@ class Asked:
         self.now = now
         self.authenticator = Authenticator(environment, admin_key, self._find_key)
         self.feed = Feed(read)
+        self.holdings = Together(read, held)
         self._keys: dict[tuple[str, str], tuple[float, StoredKey]] = {}
         self._stale: dict[str, str] = {}
         self._looked_at = -LOOK_AGAIN_S
+
+    async def begin(
+        self,
+        authorization: str | None,
+        *,
+        x_tn: str | None,
+        min_position: str | None,
+        prefer: str | None,
+        if_none_match: str | None,
+    ) -> Asking:
+        """Authenticate and parse a request, by its headers. Raises a Problem."""
+        required, wait_s = positions.parse_positions(min_position), positions.parse_wait_s(prefer)
+        try:
+            principal = await self.authenticator.authenticate(authorization, x_tn)
+        except Problem as problem:
+            if problem.status != 401 or "catalog" not in required:
+                raise
+            # The key may be as new as the position that its issue answered.
+            await self.reached({"catalog": required["catalog"]}, wait_s)
+            principal = await self.authenticator.authenticate(authorization, x_tn)
+        principal.require("read")
+        log_with(tenant=principal.tenant)
+        return Asking(self, principal, required, wait_s, if_none_match, (authorization, x_tn))
 
     async def staleness(self) -> Mapping[str, str]:
         """The header ``Stale-Since``, where the projector has not been at the log's end for a while: since when it has not."""
@@ -123,6 +149,14 @@ class Asking:
         async with self.asked.read.snapshot(tenant) as snapshot:
             return await query(snapshot), snapshot.positions
 
+    async def holdings(self, customer: str) -> tuple[Holdings | None, Mapping[str, int]]:
+        """What a customer holds, None where there is none, at positions that have reached the required ones."""
+        found, at = await self.asked.holdings.find(self.tenant, customer)
+        if positions.missing(self.required, at):
+            await self.reached()
+            found, at = await self.asked.holdings.find(self.tenant, customer)
+        return found, at
+
     async def one(
         self,
         model: type[BaseModel],
@@ -139,6 +173,20 @@ class Asking:
         Its ETag is made of the fields ``tagged``; what has none of them has no ETag.
         """
         row, at = await self.ask(query, tenant)
+        return await self.answer_one(model, row, at, what, id, partition=partition, tagged=tagged)
+
+    async def answer_one(
+        self,
+        model: type[BaseModel],
+        row: Row | None,
+        at: Mapping[str, int],
+        what: str,
+        id: str,
+        *,
+        partition: str = "",
+        tagged: Sequence[str] = ("version",),
+    ) -> Response:
+        """The same for a row that was found at these positions."""
         headers = {"Ledger-Position": _position(id, partition, at), **await self.asked.staleness()}
         if row is None:
             raise problems.not_found(what, id, headers)
@@ -211,21 +259,15 @@ async def asking(
     ] = None,
     if_none_match: Annotated[str | None, Header(description="304 where the resource still has this ETag.")] = None,
 ) -> Asking:
-    """Authenticate and parse: what every route under /v1 begins with."""
+    """What every route under /v1 begins with."""
     asked: Asked = request.app.state.asked
-    authorization = request.headers.get("authorization")
-    required, wait_s = positions.parse_positions(ledger_min_position), positions.parse_wait_s(prefer)
-    try:
-        principal = await asked.authenticator.authenticate(authorization, x_tn)
-    except Problem as problem:
-        if problem.status != 401 or "catalog" not in required:
-            raise
-        # The key may be as new as the position that its issue answered.
-        await asked.reached({"catalog": required["catalog"]}, wait_s)
-        principal = await asked.authenticator.authenticate(authorization, x_tn)
-    principal.require("read")
-    log_with(tenant=principal.tenant)
-    return Asking(asked, principal, required, wait_s, if_none_match, (authorization, x_tn))
+    return await asked.begin(
+        request.headers.get("authorization"),
+        x_tn=x_tn,
+        min_position=ledger_min_position,
+        prefer=prefer,
+        if_none_match=if_none_match,
+    )
 
 
 Ask = Annotated[Asking, Depends(asking)]

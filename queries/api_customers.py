@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from infra.http import resources
 from infra.http.resources import Page
 from queries import balance, entitlements
-from queries.api_asking import Ask, item_id, ledger_id
+from queries.api_asking import Ask, Asking, item_id, ledger_id
 from queries.api_documents import LIST, ONE, PART
 from queries.api_parameters import CustomerParameters, NoParameters
 from queries.customers import CUSTOMERS
@@ -41,8 +41,8 @@ async def list_granted(id: str, ask: Ask, _: Nothing) -> Response:
     ledger_id(id, "cus", "customer")
 
     async def query(snapshot: Snapshot) -> Found | None:
-        rows = await entitlements.granted(snapshot, id, ask.asked.now())
-        return None if rows is None else Found(rows, None)
+        holdings = (await entitlements.held(snapshot, [id])).get(id)
+        return None if holdings is None else Found(entitlements.granted(holdings, ask.asked.now()), None)
 
     return await ask.page(resources.GrantedEntitlement, query, "customer", id)
 
@@ -50,9 +50,15 @@ async def list_granted(id: str, ask: Ask, _: Nothing) -> Response:
 @router.get("/{id}/entitlements/{key}", response_model=resources.EntitlementCheck, responses=PART)
 async def check_entitlement(id: str, key: str, ask: Ask, _: Nothing) -> Response:
     """Whether the customer may use this now; an entitlement that nobody granted is simply not granted."""
-    ledger_id(id, "cus", "customer")
-    query = partial(entitlements.check, customer=id, entitlement=item_id(key, "entitlement"), now=ask.asked.now())
-    return await ask.one(resources.EntitlementCheck, query, "customer", id)
+    return await check(ask, id, key)
+
+
+async def check(ask: Asking, id: str, key: str) -> Response:
+    """The answer to an entitlement check."""
+    entitlement = item_id(key, "entitlement")
+    holdings, at = await ask.holdings(ledger_id(id, "cus", "customer"))
+    found = None if holdings is None else entitlements.check(holdings, id, entitlement, ask.asked.now())
+    return await ask.answer_one(resources.EntitlementCheck, found, at, "customer", id)
 
 
 @router.get("/{id}/balance", response_model=resources.Balance, responses=PART)

@@ -2,52 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from projections.entitlements import view
 from queries.ports import Row, Snapshot
 
-_NOW = """
-SELECT coalesce(k.now, %(now)s) AS at
-FROM ledger.customers AS c LEFT JOIN ledger.test_clocks AS k ON k.tenant = c.tenant AND k.id = c.test_clock
-WHERE c.id = %(customer)s
+_HELD = f"""
+SELECT c.id AS customer, k.now AS clock, {view.COLUMNS}
+FROM ledger.customers AS c
+LEFT JOIN ledger.test_clocks AS k ON k.tenant = c.tenant AND k.id = c.test_clock
+LEFT JOIN ({view.SOURCE}) ON g.tenant = c.tenant AND g.customer = c.id
+WHERE c.id = ANY(%(customers)s) ORDER BY g.entitlement, g.subscription
 """
 _ENDLESS = datetime.max.replace(tzinfo=UTC)
 # Of several reasons, the one that says most about what to do.
 _REASONS = ("access_withdrawn", "not_started", "ended")
 
 
-async def _at(snapshot: Snapshot, customer: str, now: datetime) -> datetime | None:
-    """The customer's present: its test clock's time where it lives on one. None: there is no such customer."""
-    row = await snapshot.one(_NOW, customer=customer, now=now)
-    return None if row is None else row["at"]
+@dataclass(slots=True)
+class Holdings:
+    """All that a customer was ever granted; ``clock`` is its test clock's time, where it lives on one."""
+
+    clock: datetime | None
+    grants: list[Row] = field(default_factory=list)
 
 
-async def _grants(snapshot: Snapshot, customer: str) -> list[Row]:
-    sql = f"SELECT {view.COLUMNS} FROM {view.SOURCE} WHERE g.customer = %(customer)s ORDER BY g.entitlement, g.subscription"
-    return await snapshot.all(sql, customer=customer)
+async def held(snapshot: Snapshot, customers: Sequence[str]) -> Mapping[str, Holdings]:
+    """What each of these customers holds; who is not there is left out."""
+    found: dict[str, Holdings] = {}
+    for row in await snapshot.all(_HELD, customers=customers):
+        holdings = found.setdefault(row["customer"], Holdings(row["clock"]))
+        if row["entitlement"] is not None:
+            holdings.grants.append(row)
+    return found
 
 
-async def granted(snapshot: Snapshot, customer: str, now: datetime) -> Sequence[Row] | None:
-    """All grants that hold now; None where there is no such customer."""
-    at = await _at(snapshot, customer, now)
-    if at is None:
-        return None
-    return [view.granted(row) for row in await _grants(snapshot, customer) if view.refusal(row, at) is None]
+def granted(holdings: Holdings, now: datetime) -> Sequence[Row]:
+    """All grants that hold at the customer's present, which is ``now`` where it lives on no test clock."""
+    at = holdings.clock or now
+    return [view.granted(row) for row in holdings.grants if view.refusal(row, at) is None]
 
 
-async def check(snapshot: Snapshot, customer: str, entitlement: str, now: datetime) -> dict[str, Any] | None:
-    """Whether the customer has the entitlement now, and if not, why; None where there is no such customer."""
-    at = await _at(snapshot, customer, now)
-    if at is None:
-        return None
+def check(holdings: Holdings, customer: str, entitlement: str, now: datetime) -> dict[str, Any]:
+    """Whether the customer has the entitlement at its present, and if not, why."""
+    at = holdings.clock or now
     answer: dict[str, Any] = {
         "customer": customer, "entitlement": entitlement, "at": at, "granted": False, "kind": None, "value": None, "until": None,
         "subscription": None,
     }  # fmt: skip
-    rows = [row for row in await _grants(snapshot, customer) if row["entitlement"] == entitlement]
+    rows = [row for row in holdings.grants if row["entitlement"] == entitlement]
     holding = [row for row in rows if view.refusal(row, at) is None]
     if holding:
         longest = max(holding, key=lambda row: (row["access_until"] or _ENDLESS, row["subscription"]))

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
+
 from bench.harness.deployment import Deployment, await_condition
 from infra.bootstrap import open_log
 from infra.eventlog.log import Log
@@ -62,6 +64,18 @@ class Tail:
 def events(log: Log) -> int:
     """How many events the log holds: sequences have no gaps, so each partition's last one tells."""
     return sum(_last_sequence(log, partition) for partition in log.partitions)
+
+
+def await_projected(deployment: Deployment, log: Log) -> None:
+    """Wait until every event that the log holds now has its rows."""
+    written = events(log)
+    with psycopg.connect(deployment.dsn, autocommit=True) as connection:
+
+        def there() -> bool:
+            row = connection.execute("SELECT coalesce(sum(sequence), 0) FROM ledger.positions").fetchone()
+            return row is not None and row[0] >= written
+
+        await_condition(there, "the projector does not reach the end of the log", _SETTLE_LIMIT_S)
 
 
 def _last_sequence(log: Log, partition: str) -> int:

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://subledger.dev/problems/"
@@ -178,6 +179,18 @@ def install(app: FastAPI) -> None:
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+async def answer_to(error: Exception, app: FastAPI, scope: Scope) -> Response:
+    """What an app's handler for this kind of error answers, for what is answered before the app; raises the error where there is
+    none.
+    """
+    for kind in type(error).__mro__:
+        handler: Any = app.exception_handlers.get(kind)
+        if handler is not None:
+            response: Response = await handler(Request(scope), error)
+            return response
+    raise error
 
 
 _TITLES = {

@@ -18,7 +18,10 @@ from tests.docs.pages import ROOT
 
 ROUND = ("--seconds", "1", "--rounds", "1")
 EMBEDDED = ("--log", "embedded")
-TINY = (("recurring", "--subscriptions", "20", *EMBEDDED),)
+TINY = (
+    ("recurring", "--subscriptions", "20", *EMBEDDED),
+    ("entitlement", *ROUND, "--customers", "20"),
+)
 
 
 @pytest.mark.slow

@@ -1,0 +1,65 @@
+"""Questions of one kind asked together: those that come while one snapshot is asked share the next one.
+
+What a snapshot costs (a connection, a transaction, its tenant, its positions) is paid once for all of them, as windows do for
+commands. Every answer still comes from a snapshot that was taken after its question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from queries.ports import ReadModels, Snapshot
+
+AT_ONCE_MAX = 500
+
+Found = TypeVar("Found")
+Ask = Callable[[Snapshot, Sequence[str]], Awaitable[Mapping[str, Found]]]
+
+
+class Together(Generic[Found]):
+    """Finds things by their ids; ``ask`` finds many in one snapshot. Belongs to one event loop."""
+
+    def __init__(self, read: ReadModels, ask: Ask[Found]) -> None:
+        self._read = read
+        self._ask = ask
+        self._waiting: dict[str, list[tuple[str, asyncio.Future[tuple[Found | None, Mapping[str, int]]]]]] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def find(self, tenant: str, id: str) -> tuple[Found | None, Mapping[str, int]]:
+        """What has this id in a tenant, None where there is nothing, and the positions of the rows that say so.
+
+        Raises what the snapshot raised.
+        """
+        future: asyncio.Future[tuple[Found | None, Mapping[str, int]]] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tenant, []).append((id, future))
+        if tenant not in self._running:
+            self._running[tenant] = asyncio.create_task(self._answer_all(tenant))
+        return await future
+
+    async def _answer_all(self, tenant: str) -> None:
+        """Answer until nobody of this tenant waits. One tenant's questions do not hold up another's."""
+        try:
+            while waiting := self._waiting.pop(tenant, None):
+                some, more = waiting[:AT_ONCE_MAX], waiting[AT_ONCE_MAX:]
+                if more:
+                    self._waiting[tenant] = more
+                await self._answer(tenant, some)
+        finally:
+            del self._running[tenant]
+
+    async def _answer(
+        self, tenant: str, some: Sequence[tuple[str, asyncio.Future[tuple[Found | None, Mapping[str, int]]]]]
+    ) -> None:
+        try:
+            async with self._read.snapshot(tenant) as snapshot:
+                found = await self._ask(snapshot, list({id for id, _ in some}))
+        except Exception as error:  # each of those who asked is told
+            for _, future in some:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for id, future in some:
+            if not future.done():  # done: its client went away
+                future.set_result((found.get(id), snapshot.positions))
