@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness.deployment import Deployment
+from infra.ledger_batches import LedgerBatches
 from infra.ledger_client import LedgerClient
 
 PAID, TRIAL, WEEKLY = "gold-monthly-eur", "gold-trial-eur", "gold-weekly-eur"
@@ -86,12 +87,11 @@ def send_all(deployment: Deployment, key: str, commands: Iterable[Command], cata
 
 
 async def _send_all(client: LedgerClient, commands: Iterable[Command], catalog: str) -> list[dict[str, Any]]:
-    async def one(command: Command) -> dict[str, Any]:
-        return dict((await client.post(command.path, command.body, command.key, min_position=catalog)).body)
-
     waiting, found = iter(commands), list[dict[str, Any]]()
-    while some := list(islice(waiting, _AT_ONCE)):
-        found += await asyncio.gather(*map(one, some))
+    async with LedgerBatches(client) as batches:
+        while some := list(islice(waiting, _AT_ONCE)):
+            replies = await asyncio.gather(*(batches.post(one.path, one.body, one.key, min_position=catalog) for one in some))
+            found += (dict(reply.body) for reply in replies)
     return found
 
 
