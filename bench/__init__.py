@@ -5,3 +5,16 @@ machine disturbs both. Broker, database, load and server share it. docs/performa
 
 Owns the measurements and their presentation, no assertion: whether the ledger does the right thing is for the tests to say.
 """
+
+from pathlib import Path
+
+MEASUREMENTS = (
+    "commands",
+    "batch",
+    "entitlement",
+    "importing",
+    "recurring",
+    "memory",
+    "growth",
+)
+RESULTS = Path("build/bench")

@@ -1,33 +1,36 @@
-"""``python -m bench [NAME…]``: the measurements one after the other, each its table; what they found is kept for bench.report."""
+"""``python -m bench [NAME…] [OPTIONS]``: the measurements one after the other, each its table. The options are handed to each.
+
+What they found is kept in build/bench, for bench.report.
+"""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from itertools import takewhile
 
 import orjson
 
+from bench import MEASUREMENTS, RESULTS
 from bench.harness.result import Result, show
 
-MEASUREMENTS = ("commands", "importing", "recurring", "entitlement")
-RESULTS = Path("build/bench")
 
-
-def main(names: list[str]) -> int:
-    """Run these, or all; 1 where one could not be run. A target that is missed is told by its table."""
+def main(arguments: list[str]) -> int:
+    """Run those that are named, or all; 1 where one could not be run. A target that is missed is told by its table."""
+    names = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
+    options = arguments[len(names) :]
     unknown = sorted(set(names) - set(MEASUREMENTS))
     if unknown:
         print(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    return max([_run(name) for name in names or MEASUREMENTS])
+    return max([_run(name, options) for name in names or MEASUREMENTS])
 
 
-def _run(name: str) -> int:
-    ended = subprocess.run([sys.executable, "-m", f"bench.{name}", "--json"], stdout=subprocess.PIPE, check=False)
+def _run(name: str, options: list[str]) -> int:
+    ended = subprocess.run([sys.executable, "-m", f"bench.{name}", "--json", *options], stdout=subprocess.PIPE, check=False)
     if ended.returncode:
         return 1
     (RESULTS / f"{name}.json").write_bytes(ended.stdout)

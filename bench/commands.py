@@ -15,7 +15,7 @@ from statistics import median
 from bench.harness.command import Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
 from bench.harness.deployment import Service, deployed
 from bench.harness.empty import empty_endpoint
-from bench.harness.load import Load, Request, load
+from bench.harness.load import CONNECTIONS, Load, Request, load
 from bench.harness.result import Line, Result, Target, show, told
 from bench.harness.shop import PAID, TRIAL, Shop, open_shop
 from bench.harness.usage import cpu_s
@@ -37,6 +37,7 @@ class Subject:
     """What is sent, and what came of its rounds."""
 
     request: Request
+    connections: int = CONNECTIONS
     loads: list[Load] = field(default_factory=list)
     settled_per_second: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
@@ -44,7 +45,7 @@ class Subject:
     def round(self, service: Service, log: Log, seconds: float) -> None:
         """One round, and what follows from it."""
         cpu, begun = cpu_s(service.process), time.monotonic()
-        found = load(service.url, self.request, seconds)
+        found = load(service.url, self.request, seconds, connections=self.connections)
         settled = await_quiet(log)
         self.loads.append(found)
         self.settled_per_second.append(found.answered / (settled - begun))

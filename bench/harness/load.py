@@ -23,7 +23,8 @@ class LoadFailed(Exception):
 class Request:
     """What is sent again and again; in ``path`` and ``body`` the text ``{}`` becomes the next line of the file ``values``.
 
-    ``acknowledged``: a file to which the Location of every success is added.
+    ``acknowledged``: a file to which the Location of every success is added. ``batch`` above 0: so many at once, by the batch
+    route; latencies are then of whole batches.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Request:
     values: Path
     body: str = ""
     acknowledged: Path | None = None
+    batch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def load(url: str, request: Request, seconds: float, *, connections: int = CONNE
     command = [
         "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "20s", "-s", str(_SCRIPT), url, "--",
         request.method, request.path, request.token, f"{uuid.uuid4().hex}-", str(request.values), str(pause_ms),
-        str(request.acknowledged or ""), request.body,
+        str(request.acknowledged or ""), str(request.batch), request.body,
     ]  # fmt: skip
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + _PATIENCE_S, check=True)
@@ -72,7 +74,7 @@ def load(url: str, request: Request, seconds: float, *, connections: int = CONNE
     if found["refused"] or found["failed"]:
         raise LoadFailed(f"of {found['requests']} requests {found['refused']} were refused, {found['failed']} not answered")
     return Load(
-        answered=found["requests"],
+        answered=found["requests"] * max(1, request.batch),
         seconds=found["duration_us"] / 1e6,
         p50_ms=found["p50_us"] / 1e3,
         p95_ms=found["p95_us"] / 1e3,

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import httpx
+import orjson
+
 from bench.harness.deployment import Deployment
-from infra.ledger_batches import LedgerBatches
+from bench.harness.load import LoadFailed
 from infra.ledger_client import LedgerClient
 
 PAID, TRIAL, WEEKLY = "gold-monthly-eur", "gold-trial-eur", "gold-weekly-eur"
-_AT_ONCE = 1000
+# As many lines as the ledger reads before their results are read.
+_BATCH, _SENDERS = 500, 4
+_PATIENCE_S = 120.0
 _AMOUNT = {"amount": 999, "currency": "EUR"}
 _CATALOG = (
     ("/v1/storefronts", {"id": "web", "name": "Web", "timezone": "UTC"}),
@@ -51,7 +57,7 @@ class Shop:
 
 
 def open_shop(deployment: Deployment, customers: int, tenant: str = "acme") -> Shop:
-    """A new tenant with so many customers. Raises LedgerUnreachable or Refused."""
+    """A new tenant with so many customers. Raises LedgerUnreachable, Refused or LoadFailed."""
     return asyncio.run(_open_shop(deployment, tenant, customers))
 
 
@@ -72,27 +78,50 @@ async def _open_shop(deployment: Deployment, tenant: str, customers: int) -> Sho
     async with LedgerClient(deployment.commands.url, key) as client:
         for path, body in _CATALOG:
             position = (await client.post(path, body, f"{path}-{body['id']}")).position
-        registered = await _send_all(client, map(_registration, range(customers)), position)
-    return Shop(tenant, key, tuple(str(customer["id"]) for customer in registered))
+    registered = await _send_all(deployment, key, map(_registration, range(customers)), position)
+    return Shop(tenant, key, tuple(registered))
 
 
-def send_all(deployment: Deployment, key: str, commands: Iterable[Command], catalog: str = "") -> list[dict[str, Any]]:
-    """Send many commands, some at once, in no order; their answers' bodies, in the given order."""
-
-    async def send() -> list[dict[str, Any]]:
-        async with LedgerClient(deployment.commands.url, key) as client:
-            return await _send_all(client, commands, catalog)
-
-    return asyncio.run(send())
+def with_more_customers(deployment: Deployment, shop: Shop, customers: int) -> Shop:
+    """The same tenant with so many customers more. Raises LoadFailed."""
+    known = len(shop.customers)
+    more = send_all(deployment, shop.key, map(_registration, range(known, known + customers)))
+    return replace(shop, customers=(*shop.customers, *more))
 
 
-async def _send_all(client: LedgerClient, commands: Iterable[Command], catalog: str) -> list[dict[str, Any]]:
-    waiting, found = iter(commands), list[dict[str, Any]]()
-    async with LedgerBatches(client) as batches:
-        while some := list(islice(waiting, _AT_ONCE)):
-            replies = await asyncio.gather(*(batches.post(one.path, one.body, one.key, min_position=catalog) for one in some))
-            found += (dict(reply.body) for reply in replies)
-    return found
+def send_all(deployment: Deployment, key: str, commands: Iterable[Command]) -> list[str]:
+    """Send many commands by the batch route, some at once, in no order; the ids of their answers, in the given order.
+
+    Raises LoadFailed where one is refused.
+    """
+    return asyncio.run(_send_all(deployment, key, commands))
+
+
+async def _send_all(deployment: Deployment, key: str, commands: Iterable[Command], catalog: str = "") -> list[str]:
+    waiting, ids = iter(commands), list[list[str]]()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson", "Ledger-Min-Position": catalog}
+
+    async def send() -> None:
+        while batch := list(islice(waiting, _BATCH)):
+            ids.append([])
+            place = len(ids) - 1
+            lines = [orjson.dumps({"idempotency_key": each.key, "path": each.path, "body": each.body}) for each in batch]
+            answer = await http.post("/v1/commands:batch", content=b"\n".join(lines), headers=headers)
+            ids[place] = _ids(answer)
+
+    async with httpx.AsyncClient(base_url=deployment.commands.url, timeout=_PATIENCE_S, trust_env=False) as http:
+        await asyncio.gather(*(send() for _ in range(_SENDERS)))
+    return [each for batch in ids for each in batch]
+
+
+def _ids(answer: httpx.Response) -> list[str]:
+    if not answer.is_success:
+        raise LoadFailed(f"a batch was refused: {answer.text[:500]}")
+    results = sorted(map(orjson.loads, answer.text.splitlines()), key=itemgetter("line"))
+    for result in results:
+        if result["status"] >= httpx.codes.BAD_REQUEST:
+            raise LoadFailed(f"a line was refused: {result}")
+    return [str(result["body"]["id"]) for result in results]
 
 
 def _registration(number: int) -> Command:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
 import psutil
+
+_SAMPLE_S = 0.5
 
 
 def cpu_s(process: psutil.Process) -> float:
@@ -14,3 +20,21 @@ def cpu_s(process: psutil.Process) -> float:
 def rss_mib(process: psutil.Process) -> float:
     """Memory of a process that is resident now, in MiB."""
     return float(process.memory_info().rss / 2**20)
+
+
+@contextmanager
+def memory_sampled(process: psutil.Process) -> Iterator[list[float]]:
+    """The process's resident memory in MiB, taken twice a second during the block."""
+    samples, over = [rss_mib(process)], Event()
+
+    def sample() -> None:
+        while not over.wait(_SAMPLE_S):
+            samples.append(rss_mib(process))
+
+    thread = Thread(target=sample, name="memory")
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()

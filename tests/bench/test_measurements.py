@@ -19,7 +19,10 @@ from tests.docs.pages import ROOT
 ROUND = ("--seconds", "1", "--rounds", "1")
 EMBEDDED = ("--log", "embedded")
 TINY = (
+    ("batch", *ROUND, "--customers", "100", *EMBEDDED),
     ("recurring", "--subscriptions", "20", *EMBEDDED),
+    ("memory", "--customers", "20", "--minutes", "0.02", *EMBEDDED),
+    ("growth", *ROUND, "--customers", "10", "--axis", "events"),
     ("entitlement", *ROUND, "--customers", "20"),
 )
 
