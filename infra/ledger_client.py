@@ -1,4 +1,4 @@
-"""A client of the ledger's own HTTP APIs, for the import and the demo: keep-alive, bounded, patient.
+"""A client of the ledger's own HTTP APIs, for the import, the tail and the demo: keep-alive, bounded, patient.
 
     LedgerUnreachable   no answer, or only retriable ones, for as long as the client is patient
     Refused             the ledger answered with a problem that the same request would meet again
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -100,7 +100,7 @@ class LedgerClient:
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
         return await self._send("POST", path, headers, min_position, content=orjson.dumps(body))
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None, *, min_position: str = "") -> Reply:
+    async def get(self, path: str, params: Mapping[str, str | Sequence[str]] | None = None, *, min_position: str = "") -> Reply:
         """Ask until it is answered; raises Refused or LedgerUnreachable."""
         return await self._send("GET", path, {}, min_position, params=params)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli.parts import Json
+from infra.cli.parts import ApiKey, Json, Url, needed
 from infra.expected import CliError
 from infra.importing.importer import run_import
 from infra.importing.report import ImportReport, refused_path
@@ -32,19 +32,16 @@ def import_file(
     bill_history: Annotated[
         bool, typer.Option("--bill-history", help="Start in the past; bill and settle every period that begins before --as-of.")
     ] = False,
-    url: Annotated[str, typer.Option("--url", help="The ledger's origin.")] = "http://127.0.0.1:8000",
-    api_key: Annotated[
-        str, typer.Option("--api-key", envvar="SUBLEDGER_API_KEY", help="A key that may write and backdate.", show_envvar=True)
-    ] = "",
+    url: Url = "http://127.0.0.1:8000",
+    api_key: ApiKey = "",
     json: Json = False,
 ) -> None:
     """Bring existing subscribers from a CSV into the ledger, through the same commands as anybody's.
 
-    Run it again after an interruption: what was done is not done twice. Refused rows go to a file beside FILE. Exits 1 where a
-    row was refused or the control total differs.
+    The key has to permit writing and backdating. Run it again after an interruption: what was done is not done twice. Refused
+    rows go to a file beside FILE. Exits 1 where a row was refused or the control total differs.
     """
-    if not api_key:
-        raise CliError("an API key is needed: --api-key or SUBLEDGER_API_KEY")
+    needed(api_key)
     try:
         instant = datetime.fromisoformat(as_of)
     except ValueError:
