@@ -5,7 +5,7 @@ READY := .venv/ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench lint format docs lock clean
+.PHONY: help run test test-fast bench crash lint format docs lock clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test-fast: $(READY) ## the tests that need no Kafka, in under a minute
 
 bench: $(READY) ## measure everything against its ceilings, or make bench NAME=commands; wants a quiet machine
 	@$(BIN)/python -m bench $(NAME)
+
+crash: $(READY) ## kill -9 everything at random moments during an import, on both logs; or make crash ARGS="--seed 1 --rounds 5"
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import httpx
@@ -18,14 +19,23 @@ class Receipt:
     event_hash: str
 
 
-class Acknowledged(httpx.AsyncBaseTransport):
-    """Passes requests on; ``receipts`` are those of each idempotency key: one, however often it was answered."""
+# By idempotency key: one receipt, however often a command is answered.
+Receipts = dict[str, set[Receipt]]
 
-    def __init__(self) -> None:
-        self.receipts: dict[str, set[Receipt]] = {}
+
+async def _at_once() -> None: ...
+
+
+class Witness(httpx.AsyncBaseTransport):
+    """Passes requests on, each when ``turn`` has come, and adds the receipt of its answer to ``receipts``."""
+
+    def __init__(self, receipts: Receipts, turn: Callable[[], Awaitable[None]] = _at_once) -> None:
+        self.receipts = receipts
+        self._turn = turn
         self._inner = httpx.AsyncHTTPTransport()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._turn()
         response = await self._inner.handle_async_request(request)
         key = request.headers.get("Idempotency-Key")
         if key is not None and response.is_success:

@@ -5,6 +5,7 @@ Each part can be killed (-9) and started again, and comes back where the others 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import psutil
 
@@ -46,6 +47,11 @@ class Part(Protocol):
         ...
 
 
+def process_environment(running: Running) -> dict[str, str]:
+    """The variables of a process of the ledger."""
+    return {**os.environ, variable("log_format"): "json", **running.environment}
+
+
 class Service:
     """``subledger <command>``; its output goes to a file. ``ended`` counts how often it ended by itself."""
 
@@ -54,7 +60,7 @@ class Service:
         self.ended = 0
         self._command = command
         own = {variable(name): value for name, value in given.items()}
-        self._environment = {**os.environ, variable("log_format"): "json", **running.environment, **own}
+        self._environment = process_environment(running) | own
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -136,8 +142,7 @@ class Broker:
         self._running.enter_context(local_broker(self._folder, self._ports))
 
     def kill(self) -> None:
-        children = psutil.Process().children(recursive=True)
-        _kill([child for child in children if str(self._folder / "server.properties") in child.cmdline()])
+        _kill([psutil.Process(int((self._folder / "broker.pid").read_text()))])
         self.stop()
 
     def stop(self) -> None:
@@ -180,6 +185,13 @@ class Deployment:
         self.parts[name] = part
         self._stack.callback(part.stop)
         part.start()
+
+    def subledger(self, *arguments: str) -> Any:
+        """What a command of the command line says in JSON; raises CalledProcessError where it does not exit with 0."""
+        command = [sys.executable, "-m", "infra.cli", *arguments, "--json"]
+        return json.loads(
+            subprocess.run(command, env=process_environment(self.running), stdout=subprocess.PIPE, check=True).stdout
+        )
 
     def keep(self) -> None:
         """Start again what ended by itself."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -17,7 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from infra.settings import Settings
 from tests.docs.pages import function
-from tests.faults.acknowledged import Receipt
+from tests.faults.acknowledged import Receipts
 
 Headers = dict[str, str]
 Records = Iterable[tuple[Headers, bytes]]
@@ -83,7 +83,7 @@ class Found:
     claims: int = 0
 
 
-def find(partitions: Iterable[tuple[str, Records]], receipts: Mapping[str, set[Receipt]]) -> Found:
+def find(partitions: Iterable[tuple[str, Records]], receipts: Receipts) -> Found:
     """Look every receipt up. Raises AssertionError: a command that was acknowledged is missing or other than was said, one key
     was answered by two commands, two keys by one, a command counts twice.
     """

@@ -12,7 +12,7 @@ from infra.embedded import ready
 from infra.eventlog import topics
 from infra.ledger_client import LedgerClient
 from tests.e2e.running import SECRETS, Running, configured
-from tests.faults.acknowledged import Acknowledged
+from tests.faults.acknowledged import Receipts, Witness
 from tests.faults.deployment import PARTITIONS, Log, Service
 from tests.faults.load import live, open_shop
 from tests.faults.plain_reader import find, partitions
@@ -26,12 +26,12 @@ BEFORE = 100
 pytestmark = pytest.mark.slow
 
 
-async def stopped_under_load(running: Running, key: str, node: Service, acknowledged: Acknowledged) -> int | None:
+async def stopped_under_load(running: Running, key: str, node: Service, receipts: Receipts) -> int | None:
     """Send all commands of all customers, stop the node among them and start it again; gives its exit code."""
-    async with LedgerClient(running.url, key, transport=acknowledged) as client:
+    async with LedgerClient(running.url, key, transport=Witness(receipts)) as client:
         await open_shop(client)
         lives = asyncio.gather(*(live(client, number) for number in range(CUSTOMERS)))
-        while len(acknowledged.receipts) < BEFORE:
+        while len(receipts) < BEFORE:
             await asyncio.sleep(0.005)
         code = await asyncio.to_thread(node.terminate, LIMIT_S)
         assert not lives.done(), "nothing was under way"
@@ -55,11 +55,11 @@ def test_a_node_that_is_told_to_end_loses_no_command(log: Log, tmp_path: Path, r
         until(lambda: ready(running.settings), limit_s=60)
         key = running.tenant_key("shop")
         # when it is stopped under load and started again, then it ends in time and in good order
-        acknowledged = Acknowledged()
-        assert asyncio.run(stopped_under_load(running, key, node, acknowledged)) == 0
+        receipts: Receipts = {}
+        assert asyncio.run(stopped_under_load(running, key, node, receipts)) == 0
     finally:
         node.stop()
     # and every command is in the log, once: those that it answered, and those that were sent again
-    found = find(partitions(running.settings), acknowledged.receipts)
-    assert found.commands >= len(acknowledged.receipts) > CUSTOMERS * 2
+    found = find(partitions(running.settings), receipts)
+    assert found.commands >= len(receipts) > CUSTOMERS * 2
     assert found.claims == 2 * (PARTITIONS + 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.faults.acknowledged import Acknowledged
+from tests.faults.acknowledged import Witness
 
 HANGS_S = 60.0
 
@@ -27,11 +27,11 @@ class Seen:
     body: Mapping[str, Any]
 
 
-class Watched(Acknowledged):
+class Watched(Witness):
     """Takes every answer down, beside the receipts."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__({})
         self.seen: list[Seen] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
