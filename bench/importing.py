@@ -39,7 +39,7 @@ def importing(file: File = REAL, log: OneLog = None, json: Json = False) -> None
         lines = [line for name, bootstrap in found.items() for line in _on_log(name, bootstrap, folder / name, source)]
     notes = [
         f"The file: {file.name}." if file.exists() else f"A made-up file of {REAL_ROWS:,} rows.",
-        "`subledger import` with 64 connections, the command process and the broker share the machine; nothing reads along.",
+        "`subledger import`, which sends batches, the command process and the broker share the machine; nothing reads along.",
     ]
     show(Result("importing", "Import with history", lines, notes), json)
 

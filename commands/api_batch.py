@@ -8,6 +8,7 @@ from, and nothing piles up.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -38,8 +39,8 @@ MEDIA_TYPE = "application/x-ndjson"
 # More than a node decides while a window commits; and what a client may send before it reads.
 LINES_MAX = 500
 BYTES_MAX = 4_000_000
-# Lines that are begun before others on the loop have their turn.
-LINES_A_TURN = 25
+# For so long lines are begun before others on the loop have their turn.
+TURN_S = 0.005
 # Customers whose lines wait for an earlier one are remembered to the batch's end: not more of them than this.
 QUEUES_MAX = 10_000
 
@@ -147,13 +148,15 @@ class Batch:
             self._denied = self._denied or problem
 
     async def _take_all(self, lines: Iterable[tuple[int, bytes | None]]) -> None:
-        for count, (number, text) in enumerate(lines, 1):
+        turn_ends = time.monotonic() + TURN_S
+        for number, text in lines:
             while self._unsent >= LINES_MAX or self._unsent_bytes >= BYTES_MAX:
                 self._room.clear()
                 await self._room.wait()
             self._take(number, text)
-            if count % LINES_A_TURN == 0:
+            if time.monotonic() > turn_ends:
                 await asyncio.sleep(0)
+                turn_ends = time.monotonic() + TURN_S
 
     async def _write(self, send: Send) -> None:
         while not self._all_read or self._unsent:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from typing import Any, Self
 import httpx
 import orjson
 
+BATCH = "/v1/commands:batch"
 CONNECTIONS = 64
 # Longer than the ledger itself waits for a commit before it says that the outcome is unknown.
 TIMEOUT_S = 30.0
@@ -41,6 +42,14 @@ class Refused(Exception):
         self.code = code
         self.detail = detail
         super().__init__(f"{code}: {detail}" if detail else code)
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now; after ``retry_after_s`` at the earliest."""
+
+    reason: str
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,6 @@ class LedgerClient:
             headers["x-tn"] = tenant
         if reason is not None:
             headers["Ledger-Reason"] = reason
-        self.connections = connections
         self._base_url = base_url
         self._patience_s = patience_s
         self._reached = False
@@ -104,43 +112,71 @@ class LedgerClient:
         """Ask until it is answered; raises Refused or LedgerUnreachable."""
         return await self._send("GET", path, {}, min_position, params=params)
 
+    async def batch(self, lines: Sequence[bytes], min_position: str, answered: Callable[[Any], None]) -> Later | None:
+        """Send lines of a batch, once, and give each result to ``answered`` as it comes. Later: not all of them came. Raises
+        Refused where the batch was refused as a whole.
+        """
+        headers = {"Content-Type": "application/x-ndjson", **_at_least(min_position)}
+        try:
+            async with self._turns, self._http.stream("POST", BATCH, headers=headers, content=b"\n".join(lines)) as response:
+                self._reached = True
+                if not response.is_success:
+                    found = judged(response.status_code, _json(await response.aread()), response.headers)
+                    assert isinstance(found, Later)
+                    return found
+                rest = b""
+                async for piece in response.aiter_bytes():
+                    *results, rest = (rest + piece).split(b"\n")
+                    for result in results:
+                        answered(orjson.loads(result))
+        except httpx.TransportError as error:
+            return _not_sent(error)
+        return None
+
+    async def wait(self, later: Later, begun: float, tries: int) -> None:
+        """Until it may be tried again; raises LedgerUnreachable where patience is at an end since ``begun`` (monotonic)."""
+        patience_s = self._patience_s if self._reached else min(self._patience_s, FIRST_PATIENCE_S)
+        if time.monotonic() - begun > patience_s:
+            raise LedgerUnreachable(f"{self._base_url} did not take the request: {later.reason}")
+        await asyncio.sleep(max(later.retry_after_s, _pause_s(tries)))
+
     async def _send(self, method: str, path: str, headers: dict[str, str], min_position: str, **request: Any) -> Reply:
-        if min_position:
-            headers["Ledger-Min-Position"] = min_position
+        headers |= _at_least(min_position)
         begun, tries = time.monotonic(), 0
         while True:
             found = await self._try(method, path, headers, **request)
             if isinstance(found, Reply):
                 return found
-            patience_s = self._patience_s if self._reached else min(self._patience_s, FIRST_PATIENCE_S)
-            if time.monotonic() - begun > patience_s:
-                raise LedgerUnreachable(f"{self._base_url} did not take the request: {found.reason}")
-            await asyncio.sleep(max(found.retry_after_s, _pause_s(tries)))
+            await self.wait(found, begun, tries)
             tries += 1
 
-    async def _try(self, method: str, path: str, headers: dict[str, str], **request: Any) -> Reply | _Later:
+    async def _try(self, method: str, path: str, headers: dict[str, str], **request: Any) -> Reply | Later:
         try:
             async with self._turns:
                 response = await self._http.request(method, path, headers=headers, **request)
         except httpx.TransportError as error:
-            return _Later(str(error) or type(error).__name__)
+            return _not_sent(error)
         self._reached = True
-        body = _json(response)
-        if response.is_success:
-            replayed = response.headers.get("Idempotent-Replayed") == "true"
-            return Reply(body, response.headers.get("Ledger-Position", ""), replayed)
-        problem = Refused(response.status_code, str(body.get("code", response.status_code)), _detail(body))
-        if response.status_code in _RETRIABLE or body.get("retryable") is True:
-            return _Later(str(problem), _retry_after_s(response))
-        raise problem
+        return judged(response.status_code, _json(response.content), response.headers)
 
 
-@dataclass(frozen=True, slots=True)
-class _Later:
-    """Not now; after ``retry_after_s`` at the earliest."""
+def _not_sent(error: httpx.TransportError) -> Later:
+    """What a broken connection comes to: the same request may be sent again."""
+    return Later(str(error) or type(error).__name__)
 
-    reason: str
-    retry_after_s: float = 0.0
+
+def judged(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply | Later:
+    """What an answer comes to; raises Refused. ``headers`` are found by small letters."""
+    if httpx.codes.is_success(status):
+        return Reply(body, headers.get("ledger-position", ""), headers.get("idempotent-replayed") == "true")
+    problem = Refused(status, str(body.get("code", status)), _detail(body))
+    if status in _RETRIABLE or body.get("retryable") is True:
+        return Later(str(problem), _retry_after_s(headers))
+    raise problem
+
+
+def _at_least(position: str) -> dict[str, str]:
+    return {"Ledger-Min-Position": position} if position else {}
 
 
 def _pause_s(tries: int) -> float:
@@ -148,15 +184,15 @@ def _pause_s(tries: int) -> float:
     return random.uniform(longest / 2, longest)  # so that many that failed together do not come back together
 
 
-def _retry_after_s(response: httpx.Response) -> float:
-    text = response.headers.get("Retry-After", "")
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    text = headers.get("retry-after", "")
     return min(float(text), PAUSE_MAX_S) if text.isdecimal() else 0.0
 
 
-def _json(response: httpx.Response) -> Mapping[str, Any]:
+def _json(content: bytes) -> Mapping[str, Any]:
     """The body where it is a JSON object; a proxy's error page is none."""
     try:
-        body = orjson.loads(response.content)
+        body = orjson.loads(content)
     except orjson.JSONDecodeError:
         return {}
     return body if isinstance(body, dict) else {}

@@ -28,7 +28,7 @@ from commands.api import create_command_app
 from commands.api_route import ApiSettings
 from infra.bootstrap import make_node, open_log, open_postgres, open_vault
 from infra.eventlog.rebuild import index_lock
-from infra.http.connection import Connection
+from infra.http.connection import Connection, raise_file_limit
 from infra.http.origin import Origin
 from infra.http.requests import Requests
 from infra.metrics.endpoint import WithMetrics
@@ -89,7 +89,7 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None], on
     """Answer HTTP until a signal comes or one of ``others`` ends; raises what that one raised."""
     server = _Server(
         uvicorn.Config(
-            app, host=host, port=port, http=Connection, lifespan="off", access_log=False, log_config=None,
+            app, host=host, port=port, http=Connection, ws="none", lifespan="off", access_log=False, log_config=None,
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_S, server_header=False,
         ),
@@ -216,4 +216,5 @@ def end_with_parent() -> None:
 
 def run_process(main: Callable[[Settings], Coroutine[None, None, None]], settings: Settings) -> None:
     """Run one of the coroutines above to its end."""
+    raise_file_limit()
     uvloop.run(main(settings))

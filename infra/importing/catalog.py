@@ -12,6 +12,7 @@ import orjson
 from domain.money import Money
 from infra.importing.errors import ImportFailed
 from infra.importing.mapping import ImportMapping
+from infra.ledger_batches import LedgerBatches
 from infra.ledger_client import LedgerClient, Refused
 
 EXISTS = 409
@@ -20,8 +21,9 @@ EXISTS = 409
 class Catalog:
     """Ensures items; ``position`` is where the catalog stands when all of them are there, for commands that use them."""
 
-    def __init__(self, client: LedgerClient, mapping: ImportMapping) -> None:
+    def __init__(self, client: LedgerClient, batches: LedgerBatches, mapping: ImportMapping) -> None:
         self._client = client
+        self._batches = batches
         self._mapping = mapping
         self._sequence = 0
 
@@ -57,7 +59,7 @@ class Catalog:
     async def _ensure(self, path: str, body: Mapping[str, Any]) -> None:
         # The body is part of the key: with another definition it is another command, which meets the item that is there.
         try:
-            reply = await self._client.post(path, body, key(self._mapping.name, path, orjson.dumps(body).decode()))
+            reply = await self._batches.post(path, body, key(self._mapping.name, path, orjson.dumps(body).decode()))
         except Refused as refused:
             if refused.status != EXISTS:
                 raise

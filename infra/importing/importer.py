@@ -20,8 +20,11 @@ from infra.importing.mapping import ImportMapping, load_mapping
 from infra.importing.report import ImportReport, Totals, compare, write_refused
 from infra.importing.rows import RefusedRow, Row, read_rows
 from infra.importing.table import read_table
+from infra.ledger_batches import LedgerBatches
 from infra.ledger_client import LedgerClient, LedgerUnreachable, Refused, Reply
 
+# Rows under way, each by one command after the other: enough to fill the batches.
+ROWS = 500
 Item = TypeVar("Item")
 Progress = Callable[[int, int], None]
 """Told (done, of how many) steps: one for each distinct price and each row."""
@@ -47,9 +50,10 @@ async def run_import(
     mapping = load_mapping(mapping_path)
     table = read_table(csv_path, mapping.names())
     rows, unread = read_rows(table, mapping, as_of)
-    work = _Import(client, mapping, as_of, bill_history, progress)
     try:
-        await work.run(rows)
+        async with LedgerBatches(client) as batches:
+            work = _Import(client, batches, mapping, as_of, bill_history, progress)
+            await work.run(rows)
     except _STOPS as error:
         raise _stopped(error) from error
     refused = sorted([*unread, *work.refused], key=lambda one: one.line.number)
@@ -87,19 +91,25 @@ def _expected(rows: Sequence[Row], bill_history: bool) -> Totals:
 
 class _Import:
     def __init__(
-        self, client: LedgerClient, mapping: ImportMapping, as_of: datetime, bill_history: bool, progress: Progress
+        self,
+        client: LedgerClient,
+        batches: LedgerBatches,
+        mapping: ImportMapping,
+        as_of: datetime,
+        bill_history: bool,
+        progress: Progress,
     ) -> None:
         self.totals = Totals()
         self.refused: list[RefusedRow] = []
         self.commands = 0
         self.replayed = 0
-        self._client = client
+        self._batches = batches
         self._mapping = mapping
         self._as_of = as_of
         self._bill_history = bill_history
         self._progress = progress
         self._done = self._total = 0
-        self._catalog = Catalog(client, mapping)
+        self._catalog = Catalog(client, batches, mapping)
 
     async def run(self, rows: Sequence[Row]) -> None:
         """Raises one of _STOPS where all rows would meet the same."""
@@ -111,7 +121,7 @@ class _Import:
         await self._each(rows, self._row)
 
     async def _each(self, items: Iterable[Item], do: Callable[[Item], Awaitable[None]]) -> None:
-        """All items, as many at once as the client has connections; the first error ends it."""
+        """All items, some at once; the first error ends it."""
         waiting = iter(items)
 
         async def worker() -> None:
@@ -122,7 +132,7 @@ class _Import:
 
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(self._client.connections):
+                for _ in range(ROWS):
                     workers.create_task(worker())
         except ExceptionGroup as met:
             # Several workers may have met the same before they could be stopped: one line tells it. A defect is never hidden.
@@ -181,7 +191,7 @@ class _Import:
         self.totals.billed[amount["currency"]] += invoices * amount["amount"]
 
     async def _post(self, row: Row, step: str, path: str, body: dict[str, Any]) -> Reply:
-        reply = await self._client.post(
+        reply = await self._batches.post(
             path, body, key(self._mapping.name, row.external_id, step), min_position=self._catalog.position
         )
         self.commands += 1
