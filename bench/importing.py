@@ -35,7 +35,7 @@ File = Annotated[Path, typer.Option("--file", help="Subscribers; where there is 
 def importing(file: File = REAL, log: OneLog = None, json: Json = False) -> None:
     """The import with history: events, invoices, wall time."""
     with workspace() as folder, addresses(folder, log) as found:
-        source = file if file.exists() else _made_up(folder / "subscribers.csv")
+        source = file if file.exists() else _made_up(folder, REAL_ROWS)
         lines = [line for name, bootstrap in found.items() for line in _on_log(name, bootstrap, folder / name, source)]
     notes = [
         f"The file: {file.name}." if file.exists() else f"A made-up file of {REAL_ROWS:,} rows.",
@@ -44,8 +44,15 @@ def importing(file: File = REAL, log: OneLog = None, json: Json = False) -> None
     show(Result("importing", "Import with history", lines, notes), json)
 
 
-def _made_up(path: Path) -> Path:
-    generate(path, REAL_ROWS)
+def import_subscribers(ledger: Deployment, folder: Path, rows: int) -> None:
+    """Fill a ledger with the history of so many made-up subscribers. Raises LoadFailed."""
+    told(f"importing {rows:,} subscribers")
+    import_file(ledger, open_tenant(ledger, "telco"), _made_up(folder, rows))
+
+
+def _made_up(folder: Path, rows: int) -> Path:
+    path = folder / "subscribers.csv"
+    generate(path, rows)
     return path
 
 
@@ -54,7 +61,7 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, file: Path) -> I
         told(f"{name}: importing {file.name}")
         key = open_tenant(ledger, "telco")
         before, used = events(log), cpu_s(ledger.commands.process)
-        report = _import(ledger, key, file)
+        report = import_file(ledger, key, file)
         used = cpu_s(ledger.commands.process) - used
         appended, memory = events(log) - before, rss_mib(ledger.commands.process)
     seconds, invoices = report["seconds"], report["ledger"]["invoices"]
@@ -69,7 +76,7 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, file: Path) -> I
     yield Line(f"{name}: memory of the command process at the end", memory, "MiB")
 
 
-def _import(ledger: Deployment, key: str, file: Path) -> dict[str, Any]:
+def import_file(ledger: Deployment, key: str, file: Path) -> dict[str, Any]:
     """The report of a complete import. Raises LoadFailed where it is not."""
     command = [
         sys.executable, "-m", "infra.cli", "import", str(file), "--mapping", str(_MAPPING), "--as-of", "2026-01-01T00:00:00Z",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -38,3 +39,9 @@ def memory_sampled(process: psutil.Process) -> Iterator[list[float]]:
     finally:
         over.set()
         thread.join()
+
+
+def cpu_of_children_s() -> float:
+    """Processor time that the ended processes of this one have used so far, in seconds."""
+    times = os.times()
+    return times.children_user + times.children_system

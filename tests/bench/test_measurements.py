@@ -24,6 +24,12 @@ TINY = (
     ("memory", "--customers", "20", "--minutes", "0.02", *EMBEDDED),
     ("growth", *ROUND, "--customers", "10", "--axis", "events"),
     ("entitlement", *ROUND, "--customers", "20"),
+    ("event_to_row", *ROUND, "--customers", "20", *EMBEDDED),
+    ("projector", "--rounds", "1", "--rows", "10", *EMBEDDED),
+)
+ON_KAFKA = (
+    ("commands", *ROUND, "--customers", "20", "--log", "kafka"),
+    ("index_rebuild", "--rounds", "1", "--rows", "10"),
 )
 
 
@@ -34,8 +40,9 @@ def test_it_runs(arguments: Sequence[str]) -> None:
 
 
 @pytest.mark.slow
-def test_it_runs_on_kafka(kafka_bootstrap: str) -> None:
-    measured("commands", *ROUND, "--customers", "20", "--log", "kafka", KAFKA_BOOTSTRAP=kafka_bootstrap)
+@pytest.mark.parametrize("arguments", ON_KAFKA, ids=lambda arguments: arguments[0])
+def test_it_runs_on_kafka(arguments: Sequence[str], kafka_bootstrap: str) -> None:
+    measured(*arguments, KAFKA_BOOTSTRAP=kafka_bootstrap)
 
 
 @pytest.mark.slow
