@@ -177,7 +177,9 @@ class Deployment:
         self._start("postgres", postgres)
         self.running = configured(folder / "state", postgres.dsn, environment=ENVIRONMENT, **given, **SECRETS)
         self.commands = Service("commands", self.running, folder / "commands.log")
-        self.projector = Service("project", self.running, folder / "projector.log", port=str(free_port()))
+        port = free_port()
+        self.projector = Service("project", self.running, folder / "projector.log", port=str(port))
+        self.projector_url = f"http://127.0.0.1:{port}"
         self._start("commands", self.commands)
         self._start("projector", self.projector)
 

@@ -15,14 +15,19 @@ from typing import get_args
 import pytest
 
 from tests.faults.deployment import Log
-from tests.faults.outage import How, Outage, Server, outage, running
-from tests.faults.plain_reader import find, partitions
-from tests.faults.watch import Seen
+from tests.faults.outage import (
+    How,
+    Outage,
+    Server,
+    assert_in_time,
+    assert_nothing_lost,
+    assert_unavailable,
+    outage,
+    running,
+    ways,
+)
 
 SECONDS = 60.0
-# Of a command; a query has less.
-ANSWER_LIMIT_S = 15.0
-SLACK_S = 5.0  # two cores carry four deployments
 # So long after its begin an outage is known to all.
 KNOWN_S = 20.0
 
@@ -45,29 +50,11 @@ def survived(log: Log, server: Server, how: How) -> Outage:
     folder = Path(tempfile.mkdtemp(prefix="sl-"))
     try:
         with running(folder, log) as (deployment, queries_url):
-            found = outage(folder, deployment, queries_url, server, how, SECONDS)
-            ledger = deployment.running
-            deployment.commands.stop()
-            deployment.projector.stop()
-            assert find(partitions(ledger.settings), found.commands.receipts).commands >= len(found.commands.receipts)
-            assert ledger.digest() == ledger.rebuilt_digest()
+            found = outage(deployment, queries_url, *ways(folder, deployment, server, how), SECONDS)
+            assert_nothing_lost(deployment, found)
         return found
     finally:
         shutil.rmtree(folder)
-
-
-def assert_unavailable(answers: list[Seen], *codes: str) -> None:
-    """All are clear about it, and say when to come back."""
-    assert answers
-    for seen in answers:
-        assert (seen.status, seen.body["retryable"]) == (503, True), seen
-        assert int(seen.headers["Retry-After"]) >= 1
-        assert seen.body["code"] in codes, seen
-
-
-def assert_in_time(found: Outage) -> None:
-    assert {seen.status for seen in found.all()} <= {200, 201, 503}
-    assert max(seen.seconds for seen in found.all()) < ANSWER_LIMIT_S + SLACK_S
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
@@ -82,9 +69,10 @@ def test_without_kafka_queries_go_on_and_say_that_they_are_stale(outages: Callab
     assert all(seen.status == 200 for seen in found.queries_ready.seen)
     # commands are refused for the time being; the node is not ready, and says why
     assert_unavailable(found.during(found.commands), "partition-not-served", "outcome-unknown")
-    ready = found.during(found.commands_ready, KNOWN_S)
-    assert_unavailable(ready, "not-ready")
-    assert all(seen.body["reasons"] for seen in ready)
+    for watched in (found.commands_ready, found.projector_ready):
+        ready = found.during(watched, KNOWN_S)
+        assert_unavailable(ready)
+        assert all(seen.body["reasons"] for seen in ready)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
@@ -98,3 +86,4 @@ def test_without_postgres_commands_go_on(outages: Callable[[Server, How], Outage
     # queries are refused for the time being, and the process is not ready
     assert_unavailable(found.during(found.queries, 1.0), "read-model-unavailable")
     assert_unavailable(found.during(found.queries_ready, 1.0), "read-model-unavailable")
+    assert_unavailable(found.during(found.projector_ready, KNOWN_S))

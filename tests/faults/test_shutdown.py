@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from infra.embedded import ready
-from infra.eventlog import topics
 from infra.ledger_client import LedgerClient
-from tests.e2e.running import SECRETS, Running, configured
+from tests.e2e.running import Running
 from tests.faults.acknowledged import Receipts, Witness
 from tests.faults.deployment import PARTITIONS, Log, Service
 from tests.faults.load import live, open_shop
+from tests.faults.lone_node import lone_node
 from tests.faults.plain_reader import find, partitions
-from tests.integration.kafka.support import until
 
 LIMIT_S = 5.0
 CUSTOMERS = 120
@@ -43,22 +40,11 @@ async def stopped_under_load(running: Running, key: str, node: Service, receipts
 @pytest.mark.parametrize("log", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 def test_a_node_that_is_told_to_end_loses_no_command(log: Log, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     # given a command node
-    given: Mapping[str, str] = {}
-    if log == "kafka":
-        bootstrap, environment = (request.getfixturevalue(f"kafka_{name}") for name in ("bootstrap", "environment"))
-        topics.create(bootstrap, environment, PARTITIONS, 1, 1)
-        given = {"environment": environment, "kafka_bootstrap": bootstrap}
-    running = configured(tmp_path / "state", "postgresql://unused", **given, **SECRETS)
-    node = Service("commands", running, tmp_path / "commands.log")
-    node.start()
-    try:
-        until(lambda: ready(running.settings), limit_s=60)
+    with lone_node(log, tmp_path, request) as (running, node):
         key = running.tenant_key("shop")
         # when it is stopped under load and started again, then it ends in time and in good order
         receipts: Receipts = {}
         assert asyncio.run(stopped_under_load(running, key, node, receipts)) == 0
-    finally:
-        node.stop()
     # and every command is in the log, once: those that it answered, and those that were sent again
     found = find(partitions(running.settings), receipts)
     assert found.commands >= len(receipts) > CUSTOMERS * 2
