@@ -94,7 +94,7 @@ def _lags(name: str, who: str, what: str, lags: Mapping[str, Lag]) -> Iterator[M
     now, found = time.monotonic(), list(lags.items())
     records = {(partition,): lag.behind for partition, lag in found}
     seconds = {(partition,): lag.age_s(now) for partition, lag in found}
-    yield gauges(f"{name}_records", f"Offsets by which {who} stand behind {what}.", ("partition",), records)
+    yield gauges(f"{name}_records", f"Offsets from {who} to {what}.", ("partition",), records)
     yield gauges(f"{name}_seconds", f"Since {who} reached {what} as it was known then.", ("partition",), seconds)
 
 

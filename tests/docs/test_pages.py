@@ -16,6 +16,7 @@ EMBEDDED = (
     "docs/api.md",
     "docs/auditors.md",
     "docs/operators.md",
+    "docs/operations.md",
     "docs/how-to/import.md",
     "docs/how-to/follow-events.md",
 )

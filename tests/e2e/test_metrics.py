@@ -12,10 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.running import Running
+from tests.integration.monitoring.files import OF_PROMETHEUS, ROOT, asked_for
 
 pytestmark = pytest.mark.slow
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+_ROW = re.compile(r"^\| `(subledger_\w+)` \| ([^|]*) \|", re.MULTILINE)
 
 
 def scrape(url: str) -> Samples:
@@ -28,6 +30,17 @@ def scrape(url: str) -> Samples:
 
 def value(samples: Samples, name: str, **labels: str) -> float:
     return samples.get((name, frozenset(labels.items())), 0.0)
+
+
+def families(running: Running) -> dict[str, frozenset[str] | None]:
+    """The labels of every metric of the processes, by its name without a histogram's endings; None: it has no samples yet."""
+    found: dict[str, frozenset[str] | None] = {}
+    for url in (running.url, f"http://127.0.0.1:{running.settings.projector_port}"):
+        for family in text_string_to_metric_families(httpx.get(f"{url}/metrics").text):
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            labels = [frozenset(sample.labels) - OF_PROMETHEUS for sample in family.samples]
+            found[name] = frozenset().union(*labels) if labels else None
+    return found
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -87,3 +100,23 @@ def test_no_label_names_anybody(running: Running, key: str) -> None:
     url = f"http://127.0.0.1:{running.settings.projector_port}"
     labels = {text for samples in (scrape(running.url), scrape(url)) for _, pairs in samples for _, text in pairs}
     assert [text for text in labels if "acme" in text or re.search(r"[0-9a-f]{12}", text)] == []
+
+
+def test_alerts_and_dashboard_ask_for_what_there_is(running: Running, key: str) -> None:
+    assert key
+    until(lambda: families(running).get("subledger_projector_lag_seconds") is not None)
+    found = families(running)
+    asked = {(re.sub("_(bucket|sum|count)$", "", name), chosen_by) for name, chosen_by in asked_for()}
+    assert {name for name, _ in asked} <= set(found)
+    wrong = [(name, chosen_by) for name, chosen_by in asked if (labels := found[name]) is not None and not chosen_by <= labels]
+    assert wrong == []
+
+
+def test_every_metric_is_explained_with_its_labels(running: Running, key: str) -> None:
+    assert key
+    until(lambda: families(running).get("subledger_projector_lag_seconds") is not None)
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    explained = {name: frozenset(re.findall(r"\w+", labels)) for name, labels in _ROW.findall(page)}
+    found = {name: labels for name, labels in families(running).items() if name.startswith("subledger_")}
+    assert set(explained) == set(found)
+    assert [(name, explained[name]) for name, labels in found.items() if labels not in (None, explained[name])] == []
