@@ -60,7 +60,7 @@ def _ledger(folder: Path, postgres_server: str, database: str, given: Mapping[st
         del own[variable("postgres_dsn")]  # a reader of the pages lets the embedded one be
         yield own | {
             "PATH": f"{_command(folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'sdk' / 'python'}",
             "COLUMNS": "120",
             "LEDGER": running.url,
             "ADMIN": running.admin_key,

@@ -43,12 +43,12 @@ def parse(modules: Path, document: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_document_is_valid(modules: Path) -> None:
-    parsed = parse(modules, generate.DOCS / "events/asyncapi.yaml")
+    parsed = parse(modules, generate.ROOT / "docs/events/asyncapi.yaml")
     assert parsed.returncode == 0, parsed.stdout + parsed.stderr
 
 
 def test_a_document_with_a_fault_is_not(modules: Path, tmp_path: Path) -> None:
-    shutil.copytree(generate.DOCS / "events", tmp_path / "events")
+    shutil.copytree(generate.ROOT / "docs/events", tmp_path / "events")
     broken = tmp_path / "events/asyncapi.yaml"
     broken.write_text(broken.read_text("utf-8").replace("action: send", "action: shout"), "utf-8")
     parsed = parse(modules, broken)

@@ -60,12 +60,12 @@ class TestCheck:
 
     @pytest.fixture
     def docs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr(generate, "DOCS", tmp_path)
+        monkeypatch.setattr(generate, "ROOT", tmp_path)
         monkeypatch.setattr(sys, "argv", ["generate"])
         generate.main()
         monkeypatch.setattr(sys, "argv", ["generate", "--check"])
         generate.main()  # nothing differs
-        return tmp_path
+        return tmp_path / "docs"
 
     def test_a_changed_file_is_named(self, docs: Path) -> None:
         (docs / "lifecycle.md").write_text("by hand")
@@ -147,6 +147,6 @@ class TestAsyncApi:
 
 
 def test_links_in_the_generated_pages_lead_somewhere() -> None:
-    for page in (generate.DOCS / "events/README.md", generate.DOCS / "lifecycle.md"):
+    for page in (ROOT / "docs/events/README.md", ROOT / "docs/lifecycle.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

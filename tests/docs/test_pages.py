@@ -19,6 +19,7 @@ EMBEDDED = (
     "docs/operations.md",
     "docs/how-to/import.md",
     "docs/how-to/follow-events.md",
+    "docs/how-to/python.md",
 )
 ON_KAFKA = ("docs/analysts.md",)
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
