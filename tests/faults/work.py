@@ -18,8 +18,6 @@ from tests.faults.load import live, open_shop
 
 IMPORTING, SHOP = "telco", "shop"
 TURN_S = 0.01
-# The import's, few enough that it stops soon where it is held.
-CONNECTIONS = 4
 # The load waits out any outage. The import gives up as it does for anyone, and is run again.
 PATIENCE_S = 1800.0
 
@@ -92,7 +90,7 @@ class Work(Thread):
                 self.failed += 1
 
     async def _import(self) -> ImportReport:
-        async with self._client(IMPORTING, connections=CONNECTIONS) as client:
+        async with self._client(IMPORTING) as client:
             return await run_import(client, self._file, TELCO, as_of=T, bill_history=True, progress=self._tell)
 
     def _tell(self, done: int, total: int) -> None:
