@@ -56,8 +56,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # The window thread comes back from the log's client several times a window and waits for the interpreter each time: 5 ms is the
 # default.
 SWITCH_INTERVAL_S = 0.0001
-# Customers' aggregates live long and are in no cycles; by the default, 700, the collector walks them over and over: an eighth of the
-# command process's time and more.
+# Customers' aggregates live long and are in no cycles; by the default, 700, the collector walks them over and over: an eighth of
+# the command process's time and more.
 GC_THRESHOLDS = (50_000, 10, 10)
 
 
