@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -34,30 +34,39 @@ def memory(
 ) -> None:
     """Resident memory of the command process by customers, and over a long run."""
     with workspace() as folder, addresses(folder, log) as found:
-        lines = list(_on_log(log, found[log], folder / log, customers, minutes))
-    show(Result("memory", "Memory of the command process", lines, NOTES), json)
+        lines, samples = _on_log(log, found[log], folder / log, customers, minutes)
+    points = [
+        {"minutes": round(minutes * number / len(samples), 3), "mib": round(each, 1)} for number, each in enumerate(samples)
+    ]
+    show(Result("memory", "Memory of the command process", lines, NOTES, points), json)
 
 
-def _on_log(name: LogName, bootstrap: str | None, folder: Path, customers: int, minutes: float) -> Iterator[Line]:
+def _on_log(
+    name: LogName, bootstrap: str | None, folder: Path, customers: int, minutes: float
+) -> tuple[list[Line], Sequence[float]]:
+    """The lines, and what was resident during the long run."""
     with deployed(folder, bootstrap) as ledger, watched(ledger) as log:
         process = ledger.commands.process
         empty = rss_mib(process)
-        yield Line(f"{name}: at rest, with nothing in the log", empty, "MiB")
         told(f"{name}: {customers:,} customers")
         shop = open_shop(ledger, customers)
         await_quiet(log)
         registered = rss_mib(process)
-        yield Line(f"{name}: {_PER:,} customers", (registered - empty) * _PER / customers, "MiB")
         told(f"{name}: a subscription for each")
         send_all(ledger, shop.key, [_trial(customer) for customer in shop.customers])
         await_quiet(log)
-        yield Line(f"{name}: {_PER:,} subscriptions of theirs", (rss_mib(process) - registered) * _PER / customers, "MiB")
+        subscribed = rss_mib(process)
         told(f"{name}: {minutes:g} minutes")
         request = Request("POST", "/v1/customers/{}/payment-method", shop.key, shop.customers_file(folder), _METHOD)
         with memory_sampled(process) as samples:
             done = load(ledger.commands.url, request, 60 * minutes)
-    yield Line(f"{name}: the most during the long run", max(samples), "MiB")
-    yield Line(f"{name}: growth over {minutes:g} minutes, {done.answered:,} commands", _growth(samples), "MiB")
+    return [
+        Line(f"{name}: at rest, with nothing in the log", empty, "MiB"),
+        Line(f"{name}: {_PER:,} customers", (registered - empty) * _PER / customers, "MiB"),
+        Line(f"{name}: {_PER:,} subscriptions of theirs", (subscribed - registered) * _PER / customers, "MiB"),
+        Line(f"{name}: the most during the long run", max(samples), "MiB"),
+        Line(f"{name}: growth over {minutes:g} minutes, {done.answered:,} commands", _growth(samples), "MiB"),
+    ], samples
 
 
 def _trial(customer: str) -> Command:

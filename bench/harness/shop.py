@@ -6,21 +6,15 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import httpx
-import orjson
-
 from bench.harness.deployment import Deployment
-from bench.harness.load import LoadFailed
+from infra.ledger_batches import LedgerBatches
 from infra.ledger_client import LedgerClient
 
 PAID, TRIAL, WEEKLY = "gold-monthly-eur", "gold-trial-eur", "gold-weekly-eur"
-# As many lines as the ledger reads before their results are read.
-_BATCH, _SENDERS = 500, 4
-_PATIENCE_S = 120.0
+_AT_ONCE = 10_000
 _AMOUNT = {"amount": 999, "currency": "EUR"}
 _CATALOG = (
     ("/v1/storefronts", {"id": "web", "name": "Web", "timezone": "UTC"}),
@@ -57,7 +51,7 @@ class Shop:
 
 
 def open_shop(deployment: Deployment, customers: int, tenant: str = "acme") -> Shop:
-    """A new tenant with so many customers. Raises LedgerUnreachable, Refused or LoadFailed."""
+    """A new tenant with so many customers. Raises LedgerUnreachable or Refused."""
     return asyncio.run(_open_shop(deployment, tenant, customers))
 
 
@@ -78,50 +72,40 @@ async def _open_shop(deployment: Deployment, tenant: str, customers: int) -> Sho
     async with LedgerClient(deployment.commands.url, key) as client:
         for path, body in _CATALOG:
             position = (await client.post(path, body, f"{path}-{body['id']}")).position
-    registered = await _send_all(deployment, key, map(_registration, range(customers)), position)
+        registered = await _send_all(client, map(_registration, range(customers)), position)
     return Shop(tenant, key, tuple(registered))
 
 
 def with_more_customers(deployment: Deployment, shop: Shop, customers: int) -> Shop:
-    """The same tenant with so many customers more. Raises LoadFailed."""
+    """The same tenant with so many customers more. Raises LedgerUnreachable or Refused."""
     known = len(shop.customers)
     more = send_all(deployment, shop.key, map(_registration, range(known, known + customers)))
     return replace(shop, customers=(*shop.customers, *more))
 
 
 def send_all(deployment: Deployment, key: str, commands: Iterable[Command]) -> list[str]:
-    """Send many commands by the batch route, some at once, in no order; the ids of their answers, in the given order.
+    """Send many commands, some at once, in no order; the ids of their answers, in the given order.
 
-    Raises LoadFailed where one is refused.
+    Raises LedgerUnreachable or Refused.
     """
-    return asyncio.run(_send_all(deployment, key, commands))
+
+    async def send() -> list[str]:
+        async with LedgerClient(deployment.commands.url, key) as client:
+            return await _send_all(client, commands)
+
+    return asyncio.run(send())
 
 
-async def _send_all(deployment: Deployment, key: str, commands: Iterable[Command], catalog: str = "") -> list[str]:
-    waiting, ids = iter(commands), list[list[str]]()
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-ndjson", "Ledger-Min-Position": catalog}
+async def _send_all(client: LedgerClient, commands: Iterable[Command], catalog: str = "") -> list[str]:
+    waiting, ids = iter(commands), list[str]()
+    async with LedgerBatches(client) as batches:
 
-    async def send() -> None:
-        while batch := list(islice(waiting, _BATCH)):
-            ids.append([])
-            place = len(ids) - 1
-            lines = [orjson.dumps({"idempotency_key": each.key, "path": each.path, "body": each.body}) for each in batch]
-            answer = await http.post("/v1/commands:batch", content=b"\n".join(lines), headers=headers)
-            ids[place] = _ids(answer)
+        async def one(command: Command) -> str:
+            return str((await batches.post(command.path, command.body, command.key, min_position=catalog)).body["id"])
 
-    async with httpx.AsyncClient(base_url=deployment.commands.url, timeout=_PATIENCE_S, trust_env=False) as http:
-        await asyncio.gather(*(send() for _ in range(_SENDERS)))
-    return [each for batch in ids for each in batch]
-
-
-def _ids(answer: httpx.Response) -> list[str]:
-    if not answer.is_success:
-        raise LoadFailed(f"a batch was refused: {answer.text[:500]}")
-    results = sorted(map(orjson.loads, answer.text.splitlines()), key=itemgetter("line"))
-    for result in results:
-        if result["status"] >= httpx.codes.BAD_REQUEST:
-            raise LoadFailed(f"a line was refused: {result}")
-    return [str(result["body"]["id"]) for result in results]
+        while some := list(islice(waiting, _AT_ONCE)):
+            ids += await asyncio.gather(*map(one, some))
+    return ids
 
 
 def _registration(number: int) -> Command:
