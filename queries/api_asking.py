@@ -48,6 +48,7 @@ class Asked:
         self.authenticator = Authenticator(environment, admin_key, self._find_key)
         self.feed = Feed(read)
         self.holdings = Together(read, held)
+        self._key_rows = Together(read, api_keys.by_hash)
         self._keys: dict[tuple[str, str], tuple[float, StoredKey]] = {}
         self._stale: dict[str, str] = {}
         self._looked_at = -LOOK_AGAIN_S
@@ -90,8 +91,7 @@ class Asked:
         cached = self._keys.get((tenant, secret_hash))
         if cached is not None and time.monotonic() < cached[0]:
             return cached[1]
-        async with self.read.snapshot(tenant) as snapshot:
-            row = await api_keys.find_by_hash(snapshot, secret_hash)
+        row, _ = await self._key_rows.find(tenant, secret_hash)
         if row is None:
             return None
         key = StoredKey(row["id"], row["secret_hash"], frozenset(row["permissions"]), row["revoked_at"] is not None)

@@ -218,6 +218,15 @@ def test_a_head_of_a_stream_has_an_end(told_dsn: str, keys: Mapping[str, str]) -
     run(told_dsn, keys["acme"], test)
 
 
+def test_many_that_come_at_once_share_the_question_for_their_key(told_dsn: str, keys: Mapping[str, str]) -> None:
+    async def test(at: Served) -> None:
+        found = await asyncio.gather(*(at.http.get("/v1/events?after=now") for _ in range(FOLLOWERS)))
+        assert {answer.status_code for answer in found} == {200}
+        assert at.read.snapshots < 5
+
+    run(told_dsn, keys["acme"], test)
+
+
 def test_many_followers_cost_one_question_an_event(
     own: Client, postgres_dsn: str, keys: Mapping[str, str], writer: Writer, project: Callable[[], None]
 ) -> None:
