@@ -42,7 +42,7 @@ class Waiting:
     def pages(self, feed: Feed[EventPage], count: int, after: str = "0") -> list[EventPage]:
         return list(islice(self._client.follow(feed, after), count))
 
-    def batch(self, commands: Iterable[Command[T]], told: Callable[[Result[T]], object] = id) -> list[Result[T]]:
+    def batch(self, commands: Iterable[Command[T]], told: Callable[[Result[T]], object] = repr) -> list[Result[T]]:
         found = []
         for result in self._client.batch(commands):
             told(result)
@@ -84,7 +84,7 @@ class Awaiting:
 
         return self._runner.run(read())
 
-    def batch(self, commands: Iterable[Command[T]], told: Callable[[Result[T]], object] = id) -> list[Result[T]]:
+    def batch(self, commands: Iterable[Command[T]], told: Callable[[Result[T]], object] = repr) -> list[Result[T]]:
         async def read() -> list[Result[T]]:
             found = []
             async for result in self._client.batch(commands):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -164,6 +165,13 @@ def test_the_deadline_ends_what_makes_no_progress(client: Opened) -> None:
         client(Wire(lambda _: problem(503)), deadline_s=0.02).batch(registrations(3))
     with pytest.raises(errors.Unreachable, match="without all"):
         client(lambda _: httpx.Response(200), deadline_s=0.02).batch(registrations(3))
+
+
+def test_a_slow_readers_time_does_not_count(client: Opened) -> None:
+    wire = Wire(cut=1)
+    pauses = iter([0.1])
+    results = client(wire, deadline_s=0.05).batch(registrations(5), lambda _: time.sleep(next(pauses, 0)))
+    assert (len(results), len(wire.requests)) == (5, 2)
 
 
 def test_no_commands_are_no_request(client: Opened) -> None:

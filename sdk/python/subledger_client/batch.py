@@ -53,6 +53,7 @@ class Batch(Generic[T]):
         self._left: dict[int, Command[T]] = {}
         self._rest = b""
         self._error: LedgerError | None = None
+        self._progress = False
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -69,7 +70,8 @@ class Batch(Generic[T]):
                 break
             lines.append(self._ahead.popleft())
             text += line
-        self._left, self._rest, self._error = dict(enumerate(lines, 1)), b"", None
+        self._left, self._rest = dict(enumerate(lines, 1)), b""
+        self._error, self._progress = None, False
         return bytes(text)
 
     def read(self, piece: bytes) -> Iterator[Result[T]]:
@@ -82,7 +84,7 @@ class Batch(Generic[T]):
             if error is not None and may_pass(error):
                 self._error = error
                 continue
-            self._patience.renew()
+            self._progress = True
             self._session.positions.note(headers.get("ledger-position", ""))
             replayed = headers.get("idempotent-replayed") == "true"
             body = result["body"] if error is None else None
@@ -96,6 +98,8 @@ class Batch(Generic[T]):
             self._error = failure(broken)
             if not may_pass(self._error):
                 raise self._error
+        if self._progress:
+            self._patience.renew()  # only now: who reads the results may have taken long
         if not self._left:
             return None
         return self._patience.pause(self._error or Unreachable("the batch ended without all of its results"))
