@@ -16,21 +16,26 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import files
 from pathlib import Path
 from pwd import getpwnam
+from threading import Event, Thread
 from typing import IO
 
 import psycopg
+import structlog
 from psycopg.conninfo import make_conninfo
+
+_log = structlog.get_logger(__name__)
 
 _SUPERUSER = "postgres"
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 20.0
+_RESTART_PAUSE_S = 1.0
 # A socket's path may have 107 bytes; the rest is for "/.s.PGSQL.5432" and its lock.
 _SOCKET_FOLDER_MAX = 85
 _SETTINGS = {
@@ -66,6 +71,7 @@ class _Account:
 @contextmanager
 def embedded_postgres(folder: Path) -> Iterator[str]:
     """Run a server on the data in ``folder`` (made where missing) while the block runs; gives the superuser's connection string.
+    A server that ends by itself is started again, at the same place.
 
     Raises EmbeddedPostgresError where the folder is in use by another process or the server does not come up.
     """
@@ -78,13 +84,14 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         _initialise(home, account)
         _stop_orphan(home / "data")
         with _socket_folder(home / "data", account) as socket, (home / "postgres.log").open("ab") as log:
-            server = _launch(home / "data", socket, log, account)
+            server = _Kept(lambda: _launch(home / "data", socket, log, account))
             try:
                 dsn = make_conninfo(host=str(socket), user=_SUPERUSER, dbname="postgres")
-                _await_ready(server, dsn, home)
+                _await_ready(server.process, dsn, home)
+                server.keep()
                 yield dsn
             finally:
-                _stop(server)
+                server.stop()
 
 
 def _account() -> _Account | None:
@@ -210,6 +217,35 @@ def _await_ready(server: subprocess.Popen[bytes], dsn: str, home: Path) -> None:
                 state = f"ended with code {code}" if code is not None else f"is not ready after {_START_LIMIT_S:.0f} s"
                 raise EmbeddedPostgresError(f"Postgres in {home} {state}; the end of its log:\n{end}") from error
             time.sleep(0.05)
+
+
+class _Kept:
+    """A server that is started again when it ends by itself, however often: what ended it may be a disk that is still full."""
+
+    def __init__(self, launch: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self.process = launch()
+        self._launch = launch
+        self._stopping = Event()
+        self._keeper = Thread(target=self._keep, name="postgres", daemon=True)
+
+    def keep(self) -> None:
+        """From now on; until then its end is for the caller to see."""
+        self._keeper.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        _stop(self.process)
+        if self._keeper.is_alive():
+            self._keeper.join()
+            _stop(self.process)  # started in that moment
+
+    def _keep(self) -> None:
+        while True:
+            code = self.process.wait()
+            if self._stopping.wait(_RESTART_PAUSE_S):
+                return
+            _log.warning("postgres_ended", code=code)
+            self.process = self._launch()
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

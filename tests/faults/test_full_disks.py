@@ -1,7 +1,7 @@
 """A disk is full, under the embedded log, under the indexes of a Kafka node or under Postgres: what it keeps is refused for the
 time being, the rest goes on, and once there is room again all comes back.
 
-The three last at the same time, each on a deployment of its own.
+The three of a deployment last at the same time, each on one of its own.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, get_args
 
+import psycopg
 import pytest
 
+from infra.postgres.embedded import embedded_postgres
 from tests.faults.deployment import Log, Postgres
 from tests.faults.disk import small_disk
 from tests.faults.outage import Outage, assert_in_time, assert_nothing_lost, assert_unavailable, outage, running
+from tests.integration.kafka.support import until
 
 What = Literal["log", "indexes", "rows"]
 
@@ -50,7 +53,7 @@ def survived(what: What) -> Outage:
 
 
 def place(folder: Path, what: What) -> Path:
-    """Where it is kept. Postgres writes its log (WAL) elsewhere: without that it has to be started again, which is not ours."""
+    """Where it is kept. Postgres writes its own log (WAL) elsewhere: without that it would end."""
     if what != "rows":
         return folder / "state"
     postgres = Postgres(folder / "postgres")
@@ -84,3 +87,35 @@ def test_rows_that_cannot_be_written_wait_and_commands_and_queries_go_on(full_di
     waiting = [seen for seen in found.projector_ready.seen if seen.status == 503]
     assert_unavailable(waiting)
     assert any("No space left" in reason for seen in waiting for reason in seen.body["reasons"])
+
+
+def test_a_postgres_without_room_for_its_own_log_comes_back() -> None:
+    """Where its log (WAL) cannot grow it breaks off all that it does."""
+    folder = Path(tempfile.mkdtemp(prefix="sl-"))
+    try:
+        with embedded_postgres(folder):
+            pass
+        with small_disk(folder / "data", MEGABYTES) as disk, embedded_postgres(folder) as dsn:
+            write(dsn, "CREATE TABLE kept AS SELECT 1 AS n")
+            disk.fill()
+            assert not write(dsn, WAL_ALONE)
+            disk.free()
+            until(lambda: write(dsn, "INSERT INTO kept VALUES (2)"), limit_s=60)
+            with psycopg.connect(dsn) as connection:
+                assert connection.execute("SELECT DISTINCT n FROM kept ORDER BY n").fetchall() == [(1,), (2,)]
+    finally:
+        shutil.rmtree(folder)
+
+
+WAL_ALONE = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000)) FROM generate_series(1, 100)"  # 100 MB
+
+
+def write(dsn: str, statement: str) -> bool:
+    """Whether it is committed for good."""
+    try:
+        with psycopg.connect(dsn) as connection:
+            connection.execute("SET synchronous_commit = on")
+            connection.execute(statement.encode())
+    except psycopg.OperationalError:
+        return False
+    return True

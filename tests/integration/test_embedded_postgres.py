@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from infra.postgres.embedded import EmbeddedPostgresError, embedded_postgres
+from tests.integration.kafka.support import until
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,29 @@ def test_the_server_of_a_killed_owner_is_replaced(tmp_path: Path) -> None:
     with embedded_postgres(tmp_path / "pg") as dsn:
         # then another server serves it
         assert value_of(dsn, "SELECT pg_postmaster_start_time()") != orphan
+
+
+def test_a_server_that_ends_by_itself_is_started_again(tmp_path: Path) -> None:
+    # given a server with a row on the disk
+    with embedded_postgres(tmp_path / "pg") as dsn:
+        with psycopg.connect(dsn) as connection:
+            connection.execute("SET synchronous_commit = on")
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+        # when it is killed
+        first = int((tmp_path / "pg" / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(first, signal.SIGKILL)
+        # then another one serves the same, at the same place
+        until(lambda: answers(dsn, "SELECT n FROM kept"), limit_s=60)
+    # and it ends with the block
+    assert not (tmp_path / "pg" / "data" / "postmaster.pid").exists()
+
+
+def answers(dsn: str, statement: str) -> bool:
+    try:
+        value_of(dsn, statement)
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def test_a_pid_file_left_by_a_crash_does_not_hinder(tmp_path: Path) -> None:
