@@ -204,7 +204,7 @@ class Batch:
             id=id,
             value=given.body,
             key=given.idempotency_key,
-            version=None if given.if_match is None else api_headers.if_match({b"if-match": given.if_match.encode()}),
+            versions=None if given.if_match is None else api_headers.if_match({b"if-match": given.if_match.encode()}),
             reason=self._sender.reason if given.reason is None else api_headers.reason({b"ledger-reason": given.reason.encode()}),
         )
         return Task(line, route, call, route.order(call))

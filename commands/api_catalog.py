@@ -124,7 +124,7 @@ def publish_price_(call: Call[PublishPrice]) -> Order:
 )
 def publish_version_(call: Call[PriceVersion]) -> Order:
     """New sales take it; what was sold keeps its own. A version is never changed, so If-Match other than `*` is refused."""
-    if call.version is not None:
+    if call.versions is not None:
         raise Problem(400, "if-match-not-supported", "If-Match means nothing here", "A price's versions never change.")
     id = item_id(call.id, "price")
     return Order(lambda unit: publish_version(unit, id, call.body))

@@ -66,7 +66,7 @@ class Desk:
             id=id,
             value=_json(await _body(receive), headers),
             key=api_headers.idempotency_key(headers),
-            version=api_headers.if_match(headers),
+            versions=api_headers.if_match(headers),
             reason=sender.reason,
         )
         order = route.order(call)
@@ -102,7 +102,7 @@ class Desk:
         id: str,
         value: Any,
         key: str | None,
-        version: int | None,
+        versions: frozenset[int] | None,
         reason: str,
     ) -> Call[Any]:
         """A command of what was read; raises a Problem."""
@@ -112,11 +112,11 @@ class Desk:
         if sender.caller.is_admin and not reason:
             raise Problem(400, "reason-missing", "A reason is required", "The admin key must say why: Ledger-Reason.")
         fingerprint = keyed_hash(self.settings.secret, "fingerprint", "POST", path, api_body.canonical(value))
-        return Call(route.name, sender, self.settings, id, body, key or secrets.token_hex(16), fingerprint, version, reason)
+        return Call(route.name, sender, self.settings, id, body, key or secrets.token_hex(16), fingerprint, versions, reason)
 
     def command(self, call: Call[Any], order: Order) -> Command:
         """What the ledger is asked to do; raises a Problem, a Refusal or Unavailable."""
-        if call.version is not None and not order.stream:
+        if call.versions is not None and not order.stream:
             raise Problem(400, "if-match-without-resource", "If-Match does not fit", "What is created here has no version yet.")
         tenant, home, caller = order.tenant or call.tenant, order.home, call.sender.caller
         return Command(
@@ -125,7 +125,7 @@ class Desk:
             id=f"client:{keyed_hash(self.settings.secret, 'command', tenant, call.key)}",
             handler=order.handler,
             fingerprint=call.fingerprint,
-            if_match=None if call.version is None else (order.stream, call.version),
+            if_match=None if call.versions is None else (order.stream, call.versions),
             actor=caller.actor,
             reason=call.reason,
             traceparent=call.sender.traceparent,

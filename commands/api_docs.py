@@ -8,6 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel, TypeAdapter, create_model
 
+from commands.api_headers import REASON_PATTERN
+from infra.http.auth import TENANT_PATTERN
+from infra.http.positions import MIN_POSITION, POSITIONS_PATTERN
 from infra.http.problems import documented
 from infra.http.resources import Receipt
 
@@ -40,9 +43,9 @@ def operation(
 ) -> dict[str, Any]:
     """Arguments of a command's route; what they mean stands at `commands.api_route.command`."""
     statuses = {400, 401, 403, 409, 413, 415, 422, 503, *({404, 412} if conditional else ()), *problems}
-    parameters = [*([path_id(of)] if of else ()), *_COMMON, header("Idempotency-Key", _KEY, required=keyed)]
+    parameters = [*([path_id(of)] if of else ()), *_COMMON, header("Idempotency-Key", _KEY, required=keyed, pattern=_KEY_PATTERN)]
     if conditional:
-        parameters.append(header("If-Match", 'The version it must have, as its ETag: `"3"`.'))
+        parameters.append(header("If-Match", 'The version it must have, as its ETag: `"3"`.', pattern=_TAGS_PATTERN))
     content = {"schema": body.json_schema(ref_template=_REF), "example": example}
     extra = {"parameters": parameters, "requestBody": {"required": True, "content": {"application/json": content}}}
     answers: dict[int | str, Any] = {
@@ -76,13 +79,22 @@ def batch(line: type[BaseModel], example: Any, result: type[BaseModel], media_ty
 
 
 def read(
-    summary: str, *, returns: Any, parameters: tuple[dict[str, Any], ...] = (), problems: tuple[int, ...] = ()
+    summary: str,
+    *,
+    returns: Any,
+    parameters: tuple[dict[str, Any], ...] = (),
+    problems: tuple[int, ...] = (),
+    tagged: bool = False,
 ) -> dict[str, Any]:
-    """Arguments of a route that only reads."""
+    """Arguments of a route that only reads; ``tagged``: its answer has an ETag."""
+    answers: dict[int | str, Any] = {200: {"model": returns, "description": "As of Ledger-Position."}}
+    if tagged:
+        answers[304] = {"description": "Not modified (If-None-Match)."}
+        parameters += (header("If-None-Match", "An ETag: 304 where it is still the same."),)
     return {
         "summary": summary,
         "response_model": None,
-        "responses": {200: {"model": returns, "description": "As of Ledger-Position."}, **documented({400, 401, 403, *problems})},
+        "responses": {**answers, **documented({400, 401, 403, *problems})},
         "openapi_extra": {"parameters": [_TENANT, *parameters]},
     }
 
@@ -95,19 +107,23 @@ def query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
-def header(name: str, description: str, *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": required, "description": description, "schema": {"type": "string"}}
+def header(name: str, description: str, *, required: bool = False, **schema: Any) -> dict[str, Any]:
+    schema = {"type": "string", **schema}
+    return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
 
 
 _KEY = "A new one for each new command, the same one to try again: up to 255 visible ASCII characters."
-_TENANT = header("x-tn", "The tenant: required with the admin key, else it must agree with the key.")
+_KEY_PATTERN = r'^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})$'
+_TAGS_PATTERN = r'^(\*|[ ,]*(W/)?"[!#-~]*" *(,[ ,]*(W/)?"[!#-~]*" *)*[ ,]*)$'
+_TENANT = header("x-tn", "The tenant: required with the admin key, else it must agree with the key.", pattern=TENANT_PATTERN)
 _COMMON = (
     _TENANT,
     header(
         "Ledger-Reason",
         "Why it is done, up to 500 characters; required with the admin key. It is kept in the clear for good: no personal data.",
+        pattern=REASON_PATTERN,
     ),
-    header("Ledger-Min-Position", "Wait until the catalog is read this far: `catalog@9`."),
+    header(MIN_POSITION, "Wait until the catalog is read this far: `catalog@9`.", pattern=POSITIONS_PATTERN),
     header("Prefer", "`wait=5`: wait up to so many seconds (2 by default, 10 at most)."),
 )
 

@@ -9,15 +9,18 @@ from infra.http.problems import Problem
 
 Headers = Mapping[bytes, bytes]
 
-REASON_MAX = 500
+_REASON_MAX = 500
+REASON_PATTERN = f"^[^\\x00-\\x1f\\x7f]{{0,{_REASON_MAX}}}$"
 
 _SINGLE = frozenset({b"authorization", b"x-tn", b"idempotency-key", b"ledger-reason", b"content-type"})
 _LISTS = frozenset({b"if-match", b"if-none-match", b"ledger-min-position", b"prefer"})
 # A structured-field string, or what many clients send: the bare key.
 _KEY = re.compile(rb'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"|([\x21\x23-\x7e][\x21-\x7e]*)')
 _KEY_BYTES_MAX = 255
-_TAG = re.compile(rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
-_VERSION = re.compile(rb"[1-9][0-9]{0,17}")
+_TAG = rb'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+# A list may have empty elements (RFC 9110, 5.6.1).
+_TAGS = re.compile(rb"(?:[ \t,]*%b[ \t]*(?=,|\Z))+[ \t,]*" % _TAG)
+_VERSION = re.compile(rb'"([1-9][0-9]{0,17})"')
 
 
 def read(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
@@ -52,15 +55,17 @@ def idempotency_key(headers: Headers) -> str | None:
     return key.decode()
 
 
-def if_match(headers: Headers) -> int | None:
-    """The version that the resource must have; -1: none fits (a weak tag never matches, RFC 9110, 13.1.1); None: any."""
+def if_match(headers: Headers) -> frozenset[int] | None:
+    """The versions of which the resource must have one; None: any. A weak tag never matches (RFC 9110, 13.1.1), nor does one
+    that is not ours.
+    """
     value = headers.get(b"if-match", b"*").strip()
     if value == b"*":
         return None
-    match = _TAG.fullmatch(value)
-    if match is None:
-        raise malformed("If-Match", 'It is * or one entity tag, such as "3".')
-    return int(match[2]) if not match[1] and _VERSION.fullmatch(match[2]) else -1
+    if _TAGS.fullmatch(value) is None:
+        raise malformed("If-Match", 'It is * or entity tags, such as "3".')
+    tags = map(_VERSION.fullmatch, re.findall(_TAG, value))
+    return frozenset(int(tag[1]) for tag in tags if tag is not None)
 
 
 def text(headers: Headers, name: bytes) -> str | None:
@@ -75,6 +80,6 @@ def reason(headers: Headers) -> str:
         given = headers.get(b"ledger-reason", b"").decode().strip()
     except UnicodeDecodeError:
         raise malformed("Ledger-Reason", "It is not UTF-8.") from None
-    if len(given) > REASON_MAX or not given.isprintable():
-        raise malformed("Ledger-Reason", f"It has at most {REASON_MAX} characters, none of them a control character.")
+    if len(given) > _REASON_MAX or not given.isprintable():
+        raise malformed("Ledger-Reason", f"It has at most {_REASON_MAX} characters, none of them a control character.")
     return given

@@ -52,7 +52,7 @@ class Sender:
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B]):
     """A command that was authenticated and parsed. ``name`` is its route's, ``id`` the path's, or empty; ``key`` the caller's
-    idempotency key, or one made here; ``version`` what If-Match asks for.
+    idempotency key, or one made here; ``versions`` what If-Match asks for.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Call(Generic[B]):
     body: B
     key: str
     fingerprint: str
-    version: int | None
+    versions: frozenset[int] | None
     reason: str
 
     @property

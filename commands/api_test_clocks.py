@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from commands import api_headers, api_render
 from commands.api_desk import Desk
-from commands.api_docs import answered, header, path_id, query, read
+from commands.api_docs import answered, path_id, query, read
 from commands.api_route import ApiSettings, Call, Order, Outcome, command, item_id
 from commands.catalog.test_clocks import AdvanceClock, CreateClock, advance_clock, create_clock
 from commands.ports import Answer, Ledger
@@ -26,7 +26,6 @@ from infra.http.problems import Problem, invalid
 
 _CLOCK = "The test clock."
 _PATH = path_id(_CLOCK)
-_IF_NONE_MATCH = header("If-None-Match", "An ETag: 304 where it is still the same.")
 _LIMIT_DEFAULT, _LIMIT_MAX = 20, 100
 
 
@@ -117,7 +116,7 @@ def add_reads(app: FastAPI, desk: Desk) -> None:
     @app.get(
         "/v1/test-clocks/{id}",
         tags=["Test clocks"],
-        **read("Get a test clock", returns=resources.TestClock, parameters=(_PATH, _IF_NONE_MATCH), problems=(404, 422)),
+        **read("Get a test clock", returns=resources.TestClock, parameters=(_PATH,), problems=(404, 422), tagged=True),
     )
     async def get_test_clock(request: Request) -> Response:
         """As of the newest command."""

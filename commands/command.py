@@ -27,7 +27,7 @@ class Command:
     id: str
     handler: Callable[[Unit], Aggregate]
     fingerprint: str = ""
-    if_match: tuple[str, int] | None = None
+    if_match: tuple[str, frozenset[int]] | None = None
     actor: str = ""
     reason: str = ""
     traceparent: str = ""

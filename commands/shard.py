@@ -169,11 +169,11 @@ class Shard:
         account.aggregates[id] = customer
         return customer
 
-    def _check_version(self, unit: Unit, stream: str, version: int) -> None:
+    def _check_version(self, unit: Unit, stream: str, versions: frozenset[int]) -> None:
         found = unit.find(Aggregate, stream)
         if found is None:
             raise NotFound("resource", stream)
-        if found.version != version:
+        if found.version not in versions:
             raise StaleVersion(found.version)
 
     def _keep(self, decided: Decided, account: Account) -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from domain.ids import is_id, partition_of
 from infra.http import etags, positions, problems
-from infra.http.auth import Authenticator, Principal, StoredKey, tenant_required
+from infra.http.auth import TENANT_PATTERN, Authenticator, Principal, StoredKey, tenant_required
 from infra.http.context import log_with
 from infra.http.problems import Problem
 from infra.http.resources import Page as PageBody
@@ -250,9 +250,19 @@ def item_id(id: str, what: str) -> str:
 async def asking(
     request: Request,
     _credentials: Annotated[Any, Security(_bearer)],
-    x_tn: Annotated[str | None, Header(description="The tenant; optional beside a key, which names its own.")] = None,
+    x_tn: Annotated[
+        str | None,
+        Header(
+            description="The tenant; optional beside a key, which names its own.", json_schema_extra={"pattern": TENANT_PATTERN}
+        ),
+    ] = None,
     ledger_min_position: Annotated[
-        str | None, Header(description="Answer at these positions or later.", examples=["7@48122, catalog@9"])
+        str | None,
+        Header(
+            description="Answer at these positions or later.",
+            examples=["7@48122, catalog@9"],
+            json_schema_extra={"pattern": positions.POSITIONS_PATTERN},
+        ),
     ] = None,
     prefer: Annotated[
         str | None, Header(description="How long to wait for them, in seconds, 10 at most.", examples=["wait=2"])

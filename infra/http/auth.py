@@ -15,7 +15,8 @@ from commands.catalog.api_keys import key_hash
 from infra.http.problems import Problem
 
 _KEY = re.compile(r"sl_(?P<environment>[a-z0-9-]{1,32})_(?P<tenant>[A-Za-z0-9_-]{1,64})_(?P<secret>[A-Za-z0-9]{32,128})")
-_TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+TENANT_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
+_TENANT = re.compile(TENANT_PATTERN)
 ADMIN = "admin"
 
 

@@ -10,7 +10,9 @@ from infra.http.problems import Problem, invalid
 MIN_POSITION = "Ledger-Min-Position"
 WAIT_S_DEFAULT = 2.0
 WAIT_S_MAX = 10.0
-_POSITION = re.compile(r"(catalog|0|[1-9][0-9]{0,4})@(0|[1-9][0-9]{0,17})")
+_ONE = r"(catalog|0|[1-9][0-9]{0,4})@(0|[1-9][0-9]{0,17})"
+_POSITION = re.compile(_ONE)
+POSITIONS_PATTERN = rf"^[ ,]*({_ONE} *(,[ ,]*{_ONE} *)*[ ,]*)?$"
 _WAIT = re.compile(r"\s*wait\s*=\s*\"?([0-9]{1,6})\"?\s*", re.IGNORECASE)
 
 

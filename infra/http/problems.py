@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 MEDIA_TYPE = "application/problem+json"
@@ -159,7 +160,17 @@ _HTTP_CODES = {
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, title = _HTTP_CODES.get(error.status_code, ("http-error", "The request failed"))
-    return render(request, Problem(error.status_code, code, title, headers=error.headers))
+    headers = {"Allow": _allowed(request, error)} if error.status_code == 405 else error.headers
+    return render(request, Problem(error.status_code, code, title, headers=headers))
+
+
+def _allowed(request: Request, error: HTTPException) -> str:
+    """All methods of the path: the framework names those of one route. HEAD is answered wherever GET is."""
+    methods = set((error.headers or {})["Allow"].split(", "))
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def install(app: FastAPI) -> None:

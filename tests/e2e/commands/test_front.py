@@ -21,8 +21,12 @@ def test_nothing_else_is_found(path: str) -> None:
     assert RouteTable(COMMANDS).find(path) is None
 
 
-@pytest.mark.parametrize(("method", "status"), [("GET", 405), ("PUT", 405), ("DELETE", 405)])
-def test_another_method_is_told_which_are_allowed(ledger: Api, method: str, status: int) -> None:
-    answer = ledger.client.request(method, "/v1/subscriptions")
-    assert (answer.status_code, answer.headers["allow"]) == (status, "POST")
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/v1/subscriptions", "POST"), ("PUT", "/v1/subscriptions", "POST"), ("DELETE", "/v1/test-clocks/x", "GET, HEAD"),
+     ("OPTIONS", "/v1/test-clocks", "GET, HEAD, POST")],
+)  # fmt: skip
+def test_another_method_is_told_which_are_allowed(ledger: Api, method: str, path: str, allowed: str) -> None:
+    answer = ledger.client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert answer.json()["code"] == "method-not-allowed"

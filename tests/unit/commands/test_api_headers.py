@@ -35,11 +35,25 @@ def test_no_bytes_break_it(value: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "version"),
-    [(b"*", None), (b'"1"', 1), (b' "12" ', 12), (b'W/"1"', -1), (b'"01"', -1), (b'"0"', -1), (b'"x"', -1), (b'""', -1)],
+    ("value", "versions"),
+    [(b' "12" ', [12]), (b'"1", "3"', [1, 3]), (b',"1",,"2" ,', [1, 2]), (b'W/"1"', []), (b'W/"1","2"', [2]),
+     (b'"01"', []), (b'"0"', []), (b'"x,3"', []), (b'""', [])],
+)  # fmt: skip
+def test_if_match_names_versions(value: bytes, versions: list[int]) -> None:
+    assert api_headers.if_match({b"if-match": value}) == frozenset(versions)
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b",", b"1", b'"1" "2"', b'"1', b'*, "1"', b'"1", *', b'W/ "1"', b'"1",' + b" ," * 5000 + b"x"]
 )
-def test_if_match(value: bytes, version: int | None) -> None:
-    assert api_headers.if_match({b"if-match": value}) == version
+def test_if_match_that_is_none(value: bytes) -> None:
+    with pytest.raises(Problem, match="entity tags"):
+        api_headers.if_match({b"if-match": value})
+
+
+def test_any_version_will_do() -> None:
+    assert api_headers.if_match({b"if-match": b" * "}) is None
+    assert api_headers.if_match({}) is None
 
 
 def test_a_reason_is_utf_8() -> None:
