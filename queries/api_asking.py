@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response, Security
@@ -47,8 +48,8 @@ class Asked:
         self.now = now
         self.authenticator = Authenticator(environment, admin_key, self._find_key)
         self.feed = Feed(read)
-        self.holdings = Together(read, held)
-        self._key_rows = Together(read, api_keys.by_hash)
+        self.holdings = Together(partial(held, read))
+        self._key_rows = Together(partial(api_keys.by_hash, read))
         self._keys: dict[tuple[str, str], tuple[float, StoredKey]] = {}
         self._stale: dict[str, str] = {}
         self._looked_at = -LOOK_AGAIN_S
@@ -205,6 +206,19 @@ class Asking:
             found, at = await self.ask(query)
         except lists.InvalidCursor as error:
             raise problems.invalid("query", "/cursor", "cursor_invalid", str(error)) from error
+        return await self.answer_page(model, found, at, what, id, partition=partition)
+
+    async def answer_page(
+        self,
+        model: type[BaseModel],
+        found: lists.Page | None,
+        at: Mapping[str, int],
+        what: str,
+        id: str,
+        *,
+        partition: str = "",
+    ) -> Response:
+        """The same for what was found at these positions."""
         headers = {"Ledger-Position": _position(id, partition, at), **await self.asked.staleness()}
         if found is None:
             raise problems.not_found(what, id, headers)

@@ -16,7 +16,6 @@ from queries.api_parameters import CustomerParameters, NoParameters
 from queries.customers import CUSTOMERS
 from queries.lists import Page as Found
 from queries.lists import find, page
-from queries.ports import Snapshot
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
 Nothing = Annotated[NoParameters, Query()]
@@ -38,13 +37,9 @@ async def get_customer(id: str, ask: Ask, _: Nothing) -> Response:
 @router.get("/{id}/entitlements", response_model=Page[resources.GrantedEntitlement], responses=PART)
 async def list_granted(id: str, ask: Ask, _: Nothing) -> Response:
     """Everything the customer may use now (by its test clock, where it has one), in one page."""
-    ledger_id(id, "cus", "customer")
-
-    async def query(snapshot: Snapshot) -> Found | None:
-        holdings = (await entitlements.held(snapshot, [id])).get(id)
-        return None if holdings is None else Found(entitlements.granted(holdings, ask.asked.now()), None)
-
-    return await ask.page(resources.GrantedEntitlement, query, "customer", id)
+    holdings, at = await ask.holdings(ledger_id(id, "cus", "customer"))
+    found = None if holdings is None else Found(entitlements.granted(holdings, ask.asked.now()), None)
+    return await ask.answer_page(resources.GrantedEntitlement, found, at, "customer", id)
 
 
 @router.get("/{id}/entitlements/{key}", response_model=resources.EntitlementCheck, responses=PART)

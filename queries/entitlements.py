@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from projections.entitlements import view
-from queries.ports import Row, Snapshot
+from queries.ports import ReadModels, Row
 
 _HELD = f"""
 SELECT c.id AS customer, k.now AS clock, {view.COLUMNS}
@@ -30,14 +30,15 @@ class Holdings:
     grants: list[Row] = field(default_factory=list)
 
 
-async def held(snapshot: Snapshot, customers: Sequence[str]) -> Mapping[str, Holdings]:
-    """What each of these customers holds; who is not there is left out."""
+async def held(read: ReadModels, tenant: str, customers: Sequence[str]) -> tuple[Mapping[str, Holdings], Mapping[str, int]]:
+    """What each of these customers holds, and the positions at which it does; who is not there is left out."""
+    rows, at = await read.rows(tenant, _HELD, customers=customers)
     found: dict[str, Holdings] = {}
-    for row in await snapshot.all(_HELD, customers=customers):
+    for row in rows:
         holdings = found.setdefault(row["customer"], Holdings(row["clock"]))
         if row["entitlement"] is not None:
             holdings.grants.append(row)
-    return found
+    return found, at
 
 
 def granted(holdings: Holdings, now: datetime) -> Sequence[Row]:

@@ -46,6 +46,10 @@ class ReadModels(Protocol):
         """A consistent view of one tenant's rows; no other tenant's row can be seen through it."""
         ...
 
+    async def rows(self, tenant: str, sql: str, **parameters: object) -> tuple[list[Row], Mapping[str, int]]:
+        """A snapshot for a single query, in one round trip: its rows, and the positions that they are as of."""
+        ...
+
     async def positions(self) -> Mapping[str, int]:
         """Where the projector stands now."""
         ...

@@ -10,19 +10,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from queries.ports import ReadModels, Snapshot
-
 AT_ONCE_MAX = 500
 
 Found = TypeVar("Found")
-Ask = Callable[[Snapshot, Sequence[str]], Awaitable[Mapping[str, Found]]]
+# Finds some of a tenant's things by their ids, and the positions of the rows that say so.
+Ask = Callable[[str, Sequence[str]], Awaitable[tuple[Mapping[str, Found], Mapping[str, int]]]]
 
 
 class Together(Generic[Found]):
     """Finds things by their ids; ``ask`` finds many in one snapshot. Belongs to one event loop."""
 
-    def __init__(self, read: ReadModels, ask: Ask[Found]) -> None:
-        self._read = read
+    def __init__(self, ask: Ask[Found]) -> None:
         self._ask = ask
         self._waiting: dict[str, list[tuple[str, asyncio.Future[tuple[Found | None, Mapping[str, int]]]]]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -30,7 +28,7 @@ class Together(Generic[Found]):
     async def find(self, tenant: str, id: str) -> tuple[Found | None, Mapping[str, int]]:
         """What has this id in a tenant, None where there is nothing, and the positions of the rows that say so.
 
-        Raises what the snapshot raised.
+        Raises what ``ask`` raises.
         """
         future: asyncio.Future[tuple[Found | None, Mapping[str, int]]] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tenant, []).append((id, future))
@@ -53,8 +51,7 @@ class Together(Generic[Found]):
         self, tenant: str, some: Sequence[tuple[str, asyncio.Future[tuple[Found | None, Mapping[str, int]]]]]
     ) -> None:
         try:
-            async with self._read.snapshot(tenant) as snapshot:
-                found = await self._ask(snapshot, list({id for id, _ in some}))
+            found, at = await self._ask(tenant, list({id for id, _ in some}))
         except Exception as error:  # each of those who asked is told
             for _, future in some:
                 if not future.done():
@@ -62,4 +59,4 @@ class Together(Generic[Found]):
             return
         for id, future in some:
             if not future.done():  # done: its client went away
-                future.set_result((found.get(id), snapshot.positions))
+                future.set_result((found.get(id), at))

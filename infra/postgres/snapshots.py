@@ -12,9 +12,11 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from infra.counts import Histogram
@@ -98,6 +100,14 @@ class PostgresReadModels:
             rows = await _rows(connection, _BEGIN, [tenant])
             yield PostgresSnapshot(connection, {row["partition"]: row["sequence"] for row in rows})
 
+    async def rows(self, tenant: str, sql: str, **parameters: object) -> tuple[list[Row], Mapping[str, int]]:
+        async with self._connection() as connection:
+            async with connection.pipeline():  # the transaction in one round trip, with its beginning and its end
+                begun = await connection.execute(_BEGIN.encode(), [tenant])
+                found = await connection.execute(sql.encode(), parameters)
+                await connection.commit()
+            return list(await found.fetchall()), {row["partition"]: row["sequence"] for row in await begun.fetchall()}
+
     async def positions(self) -> Mapping[str, int]:
         async with self._connection() as connection:
             rows = await _rows(connection, "SELECT partition, sequence FROM ledger.positions", [])
@@ -130,6 +140,7 @@ class PostgresReadModels:
 
 
 async def _configure(connection: Connection) -> None:
+    set_json_loads(orjson.loads, connection)  # a value stands in every row of what customers hold
     await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
     await connection.set_read_only(True)
 

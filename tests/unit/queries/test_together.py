@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from queries import together
-from queries.ports import ReadModelsUnavailable, Snapshot
+from queries.ports import ReadModelsUnavailable
 from queries.together import Together
 
 
-class FakeSnapshot:
-    def __init__(self, tenant: str, number: int) -> None:
-        self.tenant = tenant
-        self.positions = {"0": number}
-
-
-class ReadModels:
+class Rows:
     """Numbers its snapshots; a tenant's are taken only while its gate is open."""
 
     def __init__(self) -> None:
@@ -31,31 +24,21 @@ class ReadModels:
         self.gates[tenant] = asyncio.Event()
         return self.gates[tenant]
 
-    @asynccontextmanager
-    async def snapshot(self, tenant: str) -> AsyncIterator[FakeSnapshot]:
+    async def ask(self, tenant: str, ids: Sequence[str]) -> tuple[Mapping[str, str], Mapping[str, int]]:
         self.taken += 1
-        snapshot = FakeSnapshot(tenant, self.taken)
+        number = self.taken
         if tenant in self.gates:
             await self.gates[tenant].wait()
         if self.away:
             raise ReadModelsUnavailable
-        yield snapshot
-
-
-async def ask(snapshot: Snapshot, ids: Sequence[str]) -> Mapping[str, str]:
-    assert isinstance(snapshot, FakeSnapshot)
-    return {id: f"{snapshot.tenant}/{id}" for id in ids if id != "nobody"}
-
-
-def asked(read: ReadModels) -> Together[str]:
-    return Together(read, ask)  # type: ignore[arg-type]
+        return {id: f"{tenant}/{id}" for id in ids if id != "nobody"}, {"0": number}
 
 
 def test_what_comes_while_one_snapshot_is_asked_shares_the_next() -> None:
-    read = ReadModels()
+    read = Rows()
 
     async def run() -> None:
-        gate, one = read.close_gate("t"), asked(read)
+        gate, one = read.close_gate("t"), Together(read.ask)
         first = asyncio.create_task(one.find("t", "a"))
         while not read.taken:
             await asyncio.sleep(0)
@@ -70,10 +53,10 @@ def test_what_comes_while_one_snapshot_is_asked_shares_the_next() -> None:
 
 
 def test_one_tenant_does_not_wait_for_another() -> None:
-    read = ReadModels()
+    read = Rows()
 
     async def run() -> None:
-        gate, one = read.close_gate("slow"), asked(read)
+        gate, one = read.close_gate("slow"), Together(read.ask)
         slow = asyncio.create_task(one.find("slow", "a"))
         assert (await one.find("quick", "a"))[0] == "quick/a"
         assert not slow.done()
@@ -85,10 +68,10 @@ def test_one_tenant_does_not_wait_for_another() -> None:
 
 def test_a_snapshot_holds_so_many_questions_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "AT_ONCE_MAX", 2)
-    read = ReadModels()
+    read = Rows()
 
     async def run() -> None:
-        one = asked(read)
+        one = Together(read.ask)
         found = await asyncio.gather(*(one.find("t", str(number)) for number in range(5)))
         assert [answer for answer, _ in found] == [f"t/{number}" for number in range(5)]
 
@@ -97,10 +80,10 @@ def test_a_snapshot_holds_so_many_questions_at_most(monkeypatch: pytest.MonkeyPa
 
 
 def test_each_who_asked_is_told_that_nothing_could_be_asked_and_may_ask_again() -> None:
-    read = ReadModels()
+    read = Rows()
 
     async def run() -> None:
-        one = asked(read)
+        one = Together(read.ask)
         read.away = True
         errors = await asyncio.gather(one.find("t", "a"), one.find("t", "b"), return_exceptions=True)
         assert [type(error) for error in errors] == [ReadModelsUnavailable] * 2
@@ -111,10 +94,10 @@ def test_each_who_asked_is_told_that_nothing_could_be_asked_and_may_ask_again() 
 
 
 def test_who_goes_away_takes_no_answer_from_others() -> None:
-    read = ReadModels()
+    read = Rows()
 
     async def run() -> None:
-        gate, one = read.close_gate("t"), asked(read)
+        gate, one = read.close_gate("t"), Together(read.ask)
         gone, stays = (asyncio.create_task(one.find("t", id)) for id in ("a", "b"))
         while not read.taken:
             await asyncio.sleep(0)
