@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from commands.agenda import Timer
 from commands.catalog.view import CatalogView
@@ -141,7 +142,7 @@ class Shard:
         return account
 
     def _evict(self) -> None:
-        for key in list(self._accounts)[: len(self._accounts) - ACCOUNTS_MAX]:
+        for key in list(islice(self._accounts, max(0, len(self._accounts) - ACCOUNTS_MAX))):
             if not self._accounts[key].unsettled:
                 del self._accounts[key]
 

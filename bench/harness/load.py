@@ -54,7 +54,7 @@ class Load:
 def load(url: str, request: Request, seconds: float, *, connections: int = CONNECTIONS, per_second: float | None = None) -> Load:
     """Send for so many whole seconds as fast as answers come, or about ``per_second`` in all.
 
-    Raises LoadFailed where an answer is no success.
+    Raises LoadFailed where an answer is no success, or none comes.
 
     ``per_second`` is kept by pauses between a connection's requests, so it holds where answers take much less than a pause.
     """
@@ -71,6 +71,8 @@ def load(url: str, request: Request, seconds: float, *, connections: int = CONNE
     except subprocess.SubprocessError as error:
         raise LoadFailed(f"wrk failed: {error}") from error
     found = orjson.loads(ended.stdout.splitlines()[-1])
+    if not found["requests"]:
+        raise LoadFailed(f"nothing was answered in {seconds:g} s")
     if found["refused"] or found["failed"]:
         raise LoadFailed(f"of {found['requests']} requests {found['refused']} were refused, {found['failed']} not answered")
     return Load(

@@ -9,6 +9,7 @@ import pytest
 from commands.command import Command
 from commands.customer.change import ChangeCustomer, change
 from commands.customer.personal import Personal
+from commands.ports import Past
 from commands.shard import Decided, KeyReused, Replay, Shard, StaleVersion
 from commands.subscription.cancel import CancelSubscription, cancel
 from commands.subscription.start import StartSubscription, start
@@ -157,3 +158,24 @@ def test_the_first_sealing_makes_the_data_key_and_the_next_uses_it(shop: Shop) -
     assert isinstance(second, Decided)
     assert (first.data_keys, second.data_keys) == ({f"{TENANT}/{ada}": b"new"}, {})
     assert len(made) == 1
+
+
+def test_beyond_the_bound_only_customers_without_unsettled_commands_are_read_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commands.shard.ACCOUNTS_MAX", 1)
+    ada, read, past = shop.register(), list[str](), shop.streams.past
+
+    def noted(key: str) -> Past:
+        read.append(key)
+        return past(key)
+
+    monkeypatch.setattr(shop.streams, "past", noted)
+
+    bob = shop.register("bob")
+    decided(shop, command(ada, selling(ada)))
+    shop.register("eve")
+    decided(shop, command(ada, selling(ada), "client:2"))
+    decided(shop, command(bob, selling(bob)))
+
+    assert [key for key in read if key.endswith((ada, bob))] == [f"{TENANT}/{customer}" for customer in (bob, ada, bob)]
