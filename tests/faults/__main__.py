@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -26,9 +27,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"kills on each log; default {ROUNDS}")
     parser.add_argument("--rows", type=int, help="so many of the subscribers, picked at random; default all")
     given = parser.parse_args()
-    console.print(f"seed {given.seed}")
-    with tempfile.TemporaryDirectory(prefix="crash-") as name:
-        outcomes = _all(Path(name), given.seed, given.rounds, given.rows)
+    folder = Path(tempfile.mkdtemp(prefix="crash-"))
+    console.print(f"seed {given.seed}, in {folder}")  # where a run that fails leaves everything
+    outcomes = _all(folder, given.seed, given.rounds, given.rows)
+    shutil.rmtree(folder)
     _print(outcomes)
     undisturbed, *others = (outcome.verdict for outcome in outcomes)
     same = all((other.totals, other.tables) == (undisturbed.totals, undisturbed.tables) for other in others)

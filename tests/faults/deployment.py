@@ -27,8 +27,8 @@ from tests.kafka_broker.local import dies_with_its_parent, free_ports, local_bro
 
 ENVIRONMENT = "faults"
 PARTITIONS = 12
-READY_LIMIT_S = 120.0
-STOP_LIMIT_S = 20.0
+READY_LIMIT_S = 300.0
+STOP_LIMIT_S = 60.0
 
 Log = Literal["embedded", "kafka"]
 

@@ -15,7 +15,6 @@ from tests.faults.deployment import Log
 
 SEED, ROWS, CUSTOMERS = 1, 60, 24
 ROUNDS = 8
-LINES = 3
 
 pytestmark = pytest.mark.slow
 
@@ -25,14 +24,6 @@ def folder() -> Iterator[Path]:
     """One that a server of another user can reach, with a path that a socket may have."""
     with tempfile.TemporaryDirectory(prefix="crash-") as name:
         yield Path(name)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_batches() -> Iterator[None]:
-    """Few commands at once, so that an import of few rows takes many batches."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("infra.ledger_batches.LINES", LINES)
-        yield
 
 
 @pytest.fixture(scope="module")

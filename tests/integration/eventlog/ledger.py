@@ -19,6 +19,7 @@ from infra.eventlog.record import Append, Record
 from infra.eventlog.window import WindowThread
 
 PATIENCE_S = 20.0
+TABLES = ("events", "commands", "streams", "timers", "customers", "quarantine", "underived")
 
 
 def derive(rows: Sequence[StoredRow]) -> Derived:
@@ -34,6 +35,14 @@ def plant(path: Path, record: Record) -> None:
     with connection:
         connection.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     connection.close()
+
+
+def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All that the index at ``path`` holds, by table."""
+    connection = sqlite3.connect(path)
+    found = {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in TABLES}
+    connection.close()
+    return found
 
 
 class Told:

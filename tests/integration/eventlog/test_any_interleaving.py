@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -20,12 +19,11 @@ from infra.eventlog.sqlite import SqliteLog
 from infra.eventlog.takeover import catch_up
 from infra.eventlog.verify import verify
 from infra.eventlog.walk import walk
-from tests.integration.eventlog.ledger import Ledger, derive, plant
+from tests.integration.eventlog.ledger import Ledger, derive, plant, rows
 from tests.unit.eventlog.chain import NOW, append
 
 STREAMS = ("sub_1", "inv_1", "pay_1")
 ATTEMPTS = 5
-TABLES = ("events", "commands", "streams", "timers", "customers", "quarantine", "underived")
 
 
 class AnyInterleaving(RuleBasedStateMachine):
@@ -160,13 +158,6 @@ class AnyInterleaving(RuleBasedStateMachine):
         for index in (live, fresh):
             index.queries.close()
             index.close()
-
-
-def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    connection = sqlite3.connect(path)
-    found = {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in TABLES}
-    connection.close()
-    return found
 
 
 TestAnyInterleaving = AnyInterleaving.TestCase
