@@ -29,7 +29,7 @@ from commands.api_front import RouteTable
 from commands.api_lines import BatchLine, LineSplitter, find_route, read_line
 from commands.api_refusals import problem_of
 from commands.api_route import Call, CommandRoute, Order
-from commands.ports import Succession, Unavailable
+from commands.ports import Answer, Succession, Unavailable
 from domain.errors import Refusal
 from domain.ids import routing_hash
 from infra.http.problems import Problem, internal_error, problem_json
@@ -225,14 +225,16 @@ class Batch:
         queue.submitted += 1
         if outcome is not None or not ledger.decides_once:
             queue.answer_of = task
-        replying = asyncio.ensure_future(self._desk.reply(task.route, task.order, answer))
-        replying.add_done_callback(partial(self._done, scope, queue, task))
+        # A task for each line would cost as much as reading it: only what waits for more than its commit has one.
+        done = answer if outcome is None else self._desk.reply(task.route, task.order, answer)
+        asyncio.ensure_future(done).add_done_callback(partial(self._done, scope, queue, task))
 
-    def _done(self, scope: str, queue: Queue, task: Task, replying: asyncio.Future[Reply]) -> None:
+    def _done(self, scope: str, queue: Queue, task: Task, done: asyncio.Future[Answer | Reply]) -> None:
         """It has its answer: let what was held behind it go on."""
         queue.submitted -= 1
         try:
-            reply = replying.result()
+            found = done.result()
+            reply = found if isinstance(found, Reply) else self._desk.render(task.route, found)
         except Exception as error:
             self._fail(task.line, error, queue)
         else:

@@ -136,9 +136,11 @@ class Desk:
     async def reply(self, route: CommandRoute[Any], order: Order, answering: Awaitable[Answer]) -> Reply:
         """The resource, as of its own events unless the order waits for more, with the command's receipt and headers."""
         answer = await answering
-        outcome = Outcome(answer.target, route.status)
-        if order.outcome is not None:
-            outcome = await order.outcome(self.ledger, answer)
+        return self.render(route, answer, None if order.outcome is None else await order.outcome(self.ledger, answer))
+
+    def render(self, route: CommandRoute[Any], answer: Answer, outcome: Outcome | None = None) -> Reply:
+        """The reply to a command that is done, once its outcome is known where it has one."""
+        outcome = outcome or Outcome(answer.target, route.status)
         body = api_render.resource(outcome.resource, self.vault)
         body["receipt"] = {
             "stream": answer.stream,
