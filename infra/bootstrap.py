@@ -12,6 +12,7 @@ from infra.eventlog.kafka import KafkaLog
 from infra.eventlog.log import Log, LogUnavailable
 from infra.eventlog.sqlite import SqliteLog
 from infra.node.node import Node
+from infra.node.window_process import WindowProcess
 from infra.postgres.embedded import embedded_postgres
 from infra.postgres.migrate import migrate
 from infra.psp.registry import Gateways
@@ -58,7 +59,7 @@ def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways, tr
     """The command node; its indexes lie in the state folder."""
     return Node(
         log,
-        settings.state / "index",
+        lambda listener: WindowProcess(settings, listener),
         vault=vault,
         gateways=gateways,
         secret=settings.secret_bytes,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -45,6 +43,7 @@ from infra.postgres.roles import projector_dsn, query_dsn
 from infra.postgres.snapshots import PostgresReadModels
 from infra.postgres.spans import ProjectionSpans
 from infra.psp.registry import open_gateways
+from infra.runtime import tune
 from infra.settings import Settings, SettingsError, variable
 from infra.tracing import tracing
 from queries.api import create_query_app, end_streams
@@ -53,12 +52,6 @@ _log = structlog.get_logger(__name__)
 
 GRACE_S = 3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# The window thread comes back from the log's client several times a window and waits for the interpreter each time: 5 ms is the
-# default.
-SWITCH_INTERVAL_S = 0.0001
-# Customers' aggregates live long and are in no cycles; by the default, 700, the collector walks them over and over: an eighth of
-# the command process's time and more.
-GC_THRESHOLDS = (50_000, 10, 10)
 
 
 class _Server(uvicorn.Server):
@@ -129,14 +122,9 @@ async def _command_side(
         yield node, app, [NodeCollector(node), stack.enter_context(watching(log))]
 
 
-def _prepare_interpreter() -> None:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.set_threshold(*GC_THRESHOLDS)
-
-
 async def serve_commands(settings: Settings) -> None:
     """The command API alone."""
-    _prepare_interpreter()
+    tune()
     with tracing("subledger-commands") as tracer:
         requests = Requests(tracer)
         async with _command_side(settings, requests, tracer) as (node, app, collectors):
@@ -168,7 +156,7 @@ async def _query_side(settings: Settings, requests: Requests) -> AsyncIterator[t
 
 async def serve_origin(settings: Settings) -> None:
     """Both APIs on one port, in one process: the embedded default."""
-    _prepare_interpreter()
+    tune()
     with tracing("subledger") as tracer:
         sent, asked = Requests(tracer), Requests(tracer)
         async with (

@@ -113,11 +113,14 @@ class BlockingWriter:
 
     # Listener: called on the window thread
 
-    def serving(self, partition: str, index: Index, _state: ReaderState, epoch: int) -> None:
+    def assigned(self, partitions: frozenset[str]) -> None:
+        """What is not served yet is waited for anyhow."""
+
+    def serving(self, partition: str, queries: IndexQueries, _state: ReaderState, epoch: int) -> None:
         with self._changed:
-            self._served[partition] = _Served(index.queries, epoch)
+            self._served[partition] = _Served(queries, epoch)
             for waiting in self._of({partition}):  # its outcome was unknown until now
-                found = index.queries.command(waiting.append.key, waiting.append.command_id)
+                found = queries.command(waiting.append.key, waiting.append.command_id)
                 if found:
                     self._done(waiting).set_result(Committed(partition, found.sequence, found.hash))
                 else:

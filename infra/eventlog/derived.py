@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(NamedTuple):
     """``timers``: (kind, due), pending. ``effect``: an open effect's name. ``parent``: the stream this one belongs to. ``open``:
     still to be settled. ``clock``: the test clock, on a customer's own stream.
     """

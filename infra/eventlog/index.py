@@ -14,10 +14,9 @@ from operator import attrgetter
 from pathlib import Path
 
 from infra.eventlog.derived import Derive, Derived, StoredRow
-from infra.eventlog.index_queries import EVENT_COLUMNS, IndexQueries, microseconds
+from infra.eventlog.index_queries import EVENT_COLUMNS, IndexQueries, connect, microseconds
 from infra.eventlog.reader import Command, Quarantine, ReaderState
 
-BUSY_TIMEOUT_S = 10
 SCHEMA_VERSION = 2
 SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -97,7 +96,7 @@ class Index:
             self._writing, version = connect(path), 0
         if version == 0:
             self._writing.executescript(SCHEMA)
-        self.queries = IndexQueries(connect(path))
+        self.queries = IndexQueries(path)
 
     def _adopt(self, identity: str) -> ReaderState:
         """Check whose index this is (a new one: ours) and give its state."""
@@ -190,16 +189,6 @@ class Index:
         write("UPDATE timers SET clock = ?1 WHERE key = ?2 AND clock <> ?1", clocks)
         write("DELETE FROM timers WHERE stream = ?", [(stream,) for stream, _, _ in rows])
         write("INSERT INTO timers VALUES (?, ?, ?, ?, COALESCE((SELECT clock FROM customers WHERE key = ?), ''))", timers)
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode, to be used by one thread at a time. A crash may lose the newest commits: it is a cache."""
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -16000")
-    return connection
 
 
 def delete(path: Path) -> None:

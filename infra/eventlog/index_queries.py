@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from infra.eventlog.derived import StoredRow
 from infra.eventlog.reader import ReaderState
 
+BUSY_TIMEOUT_S = 10
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENT_COLUMNS = "stream, version, sequence, type, value, time, key"
 TIMER_COLUMNS = "stream, kind, due_us, key, clock"
@@ -65,11 +67,23 @@ def microseconds(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(microseconds=1)
 
 
-class IndexQueries:
-    """Reads one partition's index."""
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode, to be used by one thread at a time. A crash may lose the newest commits: it is a cache."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -16000")
+    connection.execute("PRAGMA wal_autocheckpoint = 8000")  # by default every hundred commands waited for the disk
+    return connection
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+
+class IndexQueries:
+    """Reads one partition's index, on a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = connect(path)
 
     def close(self) -> None:
         self._connection.close()

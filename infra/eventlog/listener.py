@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from infra.eventlog.derived import Derived
-from infra.eventlog.index import Index
+from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import Append
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What waits for a window: an append with the rows derived from the streams it changed, or (``append`` None) a proof alone,
     for an answer that must not be released before the state it rests on has committed.
 
@@ -24,11 +22,10 @@ class Entry:
     epoch: int
     token: object
     append: Append | None = None
-    derived: Mapping[str, Derived] = field(default_factory=dict)
+    derived: Mapping[str, Derived] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """Where an entry stands in the log: its last event's sequence and hash; for a proof, those of the last event committed."""
 
     partition: str
@@ -39,8 +36,15 @@ class Committed:
 class Listener(Protocol):
     """Told by the window thread, on the window thread, in the order in which things happen; must not block."""
 
-    def serving(self, partition: str, index: Index, state: ReaderState, epoch: int, /) -> None:
-        """The partition is ours, claimed and read through the claim: decide for it, and submit under ``epoch``."""
+    def assigned(self, partitions: frozenset[str], /) -> None:
+        """These are ours to serve from now on, once they are taken over."""
+        ...
+
+    def serving(self, partition: str, queries: IndexQueries, state: ReaderState, epoch: int, /) -> None:
+        """The partition is ours, claimed and read through the claim: decide for it, and submit under ``epoch``.
+
+        The listener closes ``queries``.
+        """
         ...
 
     def stopped(self, partitions: frozenset[str], reason: str, /) -> None:

@@ -6,8 +6,9 @@ Attribute names follow CloudEvents; on the wire each is a header ``ce_<name>``. 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 CATALOG = "catalog"
 CLAIM_TYPE = "ledger.partition_claimed.v1"
@@ -23,8 +24,7 @@ ATTRIBUTES = (
 _LABELS = tuple((name, f"\n{name}:".encode()) for name in ATTRIBUTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """What a shard decided, not yet numbered. ``value`` is the event's JSON."""
 
     stream: str
@@ -33,8 +33,7 @@ class Event:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """All events of one command: they commit together or not at all.
 
     ``partition`` is a number as text, or ``catalog``; ``key`` is ``tenant/customer`` (``tenant`` in the catalog) and the scope of
@@ -52,7 +51,7 @@ class Append:
     reason: str = ""
     catalog_sequence: int = 0
     traceparent: str = ""
-    data_keys: Mapping[str, bytes] = field(default_factory=dict)
+    data_keys: Mapping[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from eventsourcing.persistence import (
 
 from infra.eventlog.blocking import BlockingWriter
 from infra.eventlog.derived import StoredRow
-from infra.eventlog.index import connect
+from infra.eventlog.index_queries import connect
 from infra.eventlog.record import Append, Event
 
 

@@ -60,7 +60,7 @@ class WindowThread:
         self._waiting: deque[Entry] = deque()
         self._wake = Condition()
         self._closing = False
-        self._assigned: set[str] = set()
+        self._assigned: frozenset[str] = frozenset()
         self._broken: set[str] = set()
         self._serving: dict[str, Index] = {}
         self._epochs: dict[str, int] = {}
@@ -70,11 +70,6 @@ class WindowThread:
         self._failing_since: float | None = None
         self.counts = WindowCounts()
         self._thread = Thread(target=self._run, name="window", daemon=True)
-
-    @property
-    def assigned(self) -> frozenset[str]:
-        """The partitions that are ours to serve. Callable from any thread."""
-        return frozenset(self._assigned)
 
     def start(self) -> None:
         self._thread.start()
@@ -136,7 +131,8 @@ class WindowThread:
         change = owner.poll(0)
         if change.gained or change.lost:
             log.info("ownership changed", gained=sorted(change.gained), lost=sorted(change.lost))
-        self._assigned = (self._assigned - change.lost) | change.gained
+            self._assigned = (self._assigned - change.lost) | change.gained
+            self._listener.assigned(self._assigned)
         self._broken -= change.lost
         # A partition announced again is to be claimed again.
         self._stop(change.gained, "to be claimed again")
@@ -201,7 +197,7 @@ class WindowThread:
     def _serve(self, partition: str, index: Index) -> None:
         self._serving[partition] = index
         log.info("serving", partition=partition, term=index.state.term, sequence=index.state.sequence)
-        self._listener.serving(partition, index, index.state, self._next_epoch(partition))
+        self._listener.serving(partition, index.queries, index.state, self._next_epoch(partition))
 
     def _abandon_takeovers(self) -> None:
         for takeover in self._takeovers:

@@ -1,13 +1,14 @@
-"""From the window thread, and the catalog's follower, onto the loop."""
+"""From the window process, and the catalog's follower, onto the loop."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from domain.event import Event
-from infra.eventlog.index import Index
+from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed
 from infra.eventlog.reader import ReaderState
 
@@ -16,16 +17,21 @@ if TYPE_CHECKING:
 
 
 class LoopListener:
-    """The window thread's Listener, and the follower's: every report becomes a call of the node on its loop, in order."""
-
-    loop: asyncio.AbstractEventLoop
+    """The window's Listener, and the follower's: every report becomes a call of the node on its loop, in order."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
 
+    def start(self) -> None:
+        """On the loop, before anything is reported."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
+
     def _hop(self, callback: Callable[..., None], *arguments: object) -> None:
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._call, callback, *arguments)
+        if get_ident() == self._thread:
+            self._call(callback, *arguments)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._call, callback, *arguments)
 
     def _call(self, callback: Callable[..., None], *arguments: object) -> None:
         """A report that the node fails to take in leaves it in no known state: it ends, and says why."""
@@ -34,8 +40,11 @@ class LoopListener:
         except Exception as error:
             self._node.on_died(error)
 
-    def serving(self, partition: str, index: Index, state: ReaderState, epoch: int) -> None:
-        self._hop(self._node.on_serving, partition, index, state, epoch)
+    def assigned(self, partitions: frozenset[str]) -> None:
+        self._hop(self._node.on_assigned, partitions)
+
+    def serving(self, partition: str, queries: IndexQueries, state: ReaderState, epoch: int) -> None:
+        self._hop(self._node.on_serving, partition, queries, state, epoch)
 
     def stopped(self, partitions: frozenset[str], reason: str) -> None:
         self._hop(self._node.on_stopped, partitions, reason)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
-from pathlib import Path
 
 import structlog
 from opentelemetry.trace import Tracer
@@ -23,13 +22,11 @@ from domain.event import Event
 from domain.payment.aggregate import Payment
 from domain.registry import decode
 from infra.eventlog.counts import WindowCounts
-from infra.eventlog.index import Index
-from infra.eventlog.listener import Committed, Entry
+from infra.eventlog.index_queries import IndexQueries
+from infra.eventlog.listener import Committed, Entry, Listener
 from infra.eventlog.log import Log
 from infra.eventlog.reader import ReaderState
-from infra.eventlog.rebuild import open_index
 from infra.eventlog.record import CATALOG
-from infra.eventlog.window import WindowThread
 from infra.node.clocks import Clocks
 from infra.node.counts import NodeCounts, NodeState
 from infra.node.effects import Effects
@@ -37,7 +34,8 @@ from infra.node.follower import CatalogFollower
 from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
 from infra.node.spans import CommandSpans
-from infra.node.streams import IndexStreams, derive
+from infra.node.streams import IndexStreams
+from infra.node.window import Window
 from infra.psp.registry import Gateways
 
 _log = structlog.get_logger(__name__)
@@ -54,7 +52,7 @@ class Node:
     def __init__(
         self,
         log: Log,
-        index_folder: Path,
+        window: Callable[[Listener], Window],
         *,
         vault: Vault,
         gateways: Gateways,
@@ -75,6 +73,7 @@ class Node:
         self._broken: dict[str, str] = {}
         self._stopped: dict[str, str] = {}
         self._outbox: list[Entry] = []
+        self._assigned: frozenset[str] = frozenset()
         self._closing = False
         self._failing = ""
         self._begun: set[str] = set()
@@ -86,18 +85,19 @@ class Node:
         self._effects = Effects(gateways, self._submit_own, self.counts)
         self._clocks = Clocks(self._served_ledger, self._effects)
         self._listener = LoopListener(self)
-        self._window = WindowThread(log, lambda name: open_index(log, index_folder, name), derive, self._listener, clock)
+        self._window = window(self._listener)
         self._follower = CatalogFollower(log, self._listener.catalog, self._listener.catalog_read, self._listener.died)
 
     async def start(self) -> None:
         """Begin to own, and to fire timers."""
-        self._loop = self._listener.loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
+        self._listener.start()
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._ticking = self._loop.create_task(self._clocks.run())
         self._ticking.add_done_callback(self._ticker_ended)
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
         self._follower.start()
-        self._window.start()
+        await self._window.start()
 
     def _hand_over(self, entry: Entry) -> None:
         """Give an entry to the window thread with all others of this turn: a wake takes the interpreter from the loop."""
@@ -132,8 +132,8 @@ class Node:
         while any(served.unsettled for served in self._partitions.values()) and self._loop.time() < end:
             await asyncio.sleep(0.01)
         await asyncio.to_thread(self._follower.close)
-        await asyncio.to_thread(self._window.close)
-        await asyncio.sleep(0)  # lets the callbacks that the window thread left run
+        await self._window.close()
+        await asyncio.sleep(0)  # lets the callbacks that it left run
 
     async def wait_dead(self) -> None:
         """Returns never, or raises what ended the window thread or the timers."""
@@ -248,11 +248,10 @@ class Node:
         return True
 
     def unready(self) -> list[str]:
-        assigned = self._window.assigned
-        missing = sorted(assigned - self._partitions.keys() - self._broken.keys())
+        missing = sorted(self._assigned - self._partitions.keys() - self._broken.keys())
         reasons = [f"partition {name} cannot be served: {reason}" for name, reason in self._broken.items()]
         reasons += [f"partition {name} is not served: {self._stopped.get(name, 'it is being taken over')}" for name in missing]
-        if not assigned:
+        if not self._assigned:
             reasons.append("no partition is assigned to this node")
         if not self._catalog_read:
             reasons.append("the catalog has not been read yet")
@@ -272,7 +271,7 @@ class Node:
         served = list(self._partitions.values())
         due = [timer.due for each in served for timer in each.queries.due_timers("", each.now(), inclusive=True, limit=1)]
         return NodeState(
-            assigned=self._window.assigned,
+            assigned=self._assigned,
             broken=frozenset(self._broken),
             sequences={each.name: each.sequence for each in served},
             waiting=self._waiting(),
@@ -291,11 +290,14 @@ class Node:
 
     # What the window thread reports, on the loop
 
-    def on_serving(self, name: str, index: Index, state: ReaderState, epoch: int) -> None:
+    def on_assigned(self, partitions: frozenset[str]) -> None:
+        self._assigned = partitions
+
+    def on_serving(self, name: str, queries: IndexQueries, state: ReaderState, epoch: int) -> None:
         served = Served(
             name,
-            Shard(IndexStreams(index.queries), self.catalog, self._vault, self._secret),
-            index.queries,
+            Shard(IndexStreams(queries), self.catalog, self._vault, self._secret),
+            queries,
             epoch=epoch,
             sequence=state.sequence,
             catalog_sequence=state.catalog_sequence,

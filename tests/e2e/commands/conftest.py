@@ -28,6 +28,7 @@ from infra.http.requests import Requests
 from infra.node.node import Node
 from infra.psp.registry import Gateways, open_gateways
 from infra.vault import Vault
+from tests.window import InThread
 
 ADMIN_KEY = "admin-key-of-the-tests"
 PARTITIONS = 2
@@ -170,7 +171,15 @@ def _serve(
 ) -> Iterator[Api]:
     secret = b"secret of the tests"
     clock = partial(datetime.now, UTC)
-    node = Node(log, state / "index", vault=vault, gateways=gateways, secret=secret, clock=clock, tracer=tracer)
+    node = Node(
+        log,
+        partial(InThread, log, state / "index", clock),
+        vault=vault,
+        gateways=gateways,
+        secret=secret,
+        clock=clock,
+        tracer=tracer,
+    )
     settings = ApiSettings(environment=environment, secret=secret, admin_key=ADMIN_KEY)
     with http(create_command_app(node, vault, settings, Requests(tracer))) as client:
         client.portal.call(node.start)

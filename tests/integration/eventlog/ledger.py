@@ -12,6 +12,7 @@ import orjson
 
 from infra.eventlog.derived import Derived, StoredRow
 from infra.eventlog.index import Index
+from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.log import Log
 from infra.eventlog.reader import ReaderState
@@ -50,7 +51,7 @@ class Told:
 
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
-        self.indexes: dict[str, Index] = {}
+        self.queries: dict[str, IndexQueries] = {}
         self.epochs: dict[str, int] = {}
         self.committed: dict[object, Committed] = {}
         self.refusals: dict[object, str] = {}
@@ -68,9 +69,12 @@ class Told:
         self.calls.append(call)
         self._changed.notify_all()
 
-    def serving(self, partition: str, index: Index, state: ReaderState, epoch: int) -> None:
+    def assigned(self, partitions: frozenset[str]) -> None:
+        """What is served is told besides."""
+
+    def serving(self, partition: str, queries: IndexQueries, state: ReaderState, epoch: int) -> None:
         with self._changed:
-            self.indexes[partition], self.epochs[partition] = index, epoch
+            self.queries[partition], self.epochs[partition] = queries, epoch
             self._told("serving", partition, state.term)
 
     def stopped(self, partitions: frozenset[str], reason: str) -> None:
@@ -112,7 +116,7 @@ class Told:
 
     def _forget(self, partitions: frozenset[str]) -> None:
         for partition in partitions:
-            self.indexes.pop(partition).queries.close()
+            self.queries.pop(partition).close()
 
 
 class Ledger:
@@ -139,15 +143,15 @@ class Ledger:
         self.window.close()
 
     def serve(self, *partitions: str) -> None:
-        self.told.wait(lambda: self.told.error is not None or self.told.indexes.keys() >= set(partitions))
+        self.told.wait(lambda: self.told.error is not None or self.told.queries.keys() >= set(partitions))
         assert self.told.error is None, self.told.error
 
     def entry(self, token: object, append: Append) -> Entry:
         """An entry with the rows that the index would derive itself."""
-        index = self.told.indexes[append.partition]
+        queries = self.told.queries[append.partition]
         derived = {}
         for stream in {event.stream for event in append.events}:
-            count = len(index.queries.stream_events(stream)) + sum(event.stream == stream for event in append.events)
+            count = len(queries.stream_events(stream)) + sum(event.stream == stream for event in append.events)
             derived[stream] = Derived(open=count % 2 == 1, parent=append.key)
         return Entry(append.partition, self.told.epochs[append.partition], token, append, derived)
 

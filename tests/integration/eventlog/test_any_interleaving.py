@@ -43,7 +43,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.ledger = Ledger(self.log, self.folder).__enter__()
 
     def _close(self) -> None:
-        self.former.append(self.ledger.told.indexes["0"].queries.state())
+        self.former.append(self.ledger.told.queries["0"].state())
         self.ledger.__exit__()
         for suffix in ("", "-wal", "-shm"):  # what a crash would leave of the index, to be put back later
             path = self.ledger.index_path("0")

@@ -195,7 +195,7 @@ def test_nothing_acknowledged_is_lost_by_kill_minus_nine(tmp_path: Path) -> None
 
     log = SqliteLog(path)
     with Ledger(log, indexes) as ledger:
-        written = len(ledger.told.indexes["0"].queries.stream_events("sub_1"))
+        written = len(ledger.told.queries["0"].stream_events("sub_1"))
         assert written in (acknowledged[-1], acknowledged[-1] + 1)
         ledger.commit(append(("sub_1", written + 1)))
     assert verify(walk(log), lambda _type, _value: None, lambda _count: None).ok
@@ -218,11 +218,11 @@ def test_an_index_that_lost_its_newest_commits_in_a_crash_is_caught_up(log: Sqli
     kept = path.read_bytes()
     with Ledger(log, tmp_path) as ledger:
         ledger.commit(append(("sub_1", 2)))
-        before = ledger.told.indexes["0"].queries.streams_of("acme/cus_1")
+        before = ledger.told.queries["0"].streams_of("acme/cus_1")
     path.write_bytes(kept)
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
     with Ledger(log, tmp_path) as ledger:
-        assert ledger.told.indexes["0"].queries.streams_of("acme/cus_1") == before
-        assert ledger.told.indexes["0"].queries.quarantined() == []
+        assert ledger.told.queries["0"].streams_of("acme/cus_1") == before
+        assert ledger.told.queries["0"].quarantined() == []

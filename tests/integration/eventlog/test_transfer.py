@@ -65,7 +65,7 @@ def test_what_was_exported_loads_with_the_same_hashes_and_goes_on(log: SqliteLog
     assert same(log, other)
     assert list(other.keys().items()) == [("acme/é", b"\x01\xff")]
     with Ledger(other, tmp_path / "others") as ledger:
-        assert ledger.told.indexes["0"].queries.state().term == 3
+        assert ledger.told.queries["0"].state().term == 3
         assert ledger.commit(append(("sub_1", 3))).sequence == 4
     assert verify(walk(other), lambda _type, _value: None, ignore).ok
 

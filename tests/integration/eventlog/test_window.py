@@ -44,7 +44,7 @@ def test_what_waits_commits_together_and_every_entry_learns_where_it_stands(log:
         ledger.submit(first, second, proof)
         ledger.told.wait(lambda: len(ledger.told.committed) == 3)
 
-        zero = ledger.told.indexes["0"].queries.state()
+        zero = ledger.told.queries["0"].state()
         assert ledger.told.committed["a"] == Committed("0", 2, zero.chain)
         assert ledger.told.committed["b"].sequence == 1
         assert ledger.told.committed["c"].sequence == 0
@@ -142,7 +142,7 @@ def test_an_unknown_outcome_is_known_when_the_partition_is_served_again(log: Fau
         ledger.told.wait(lambda: ledger.told.count("unknown") == 1)
         ledger.serve("0")
 
-        found = ledger.told.indexes["0"].queries.command("acme/cus_1", "client:sub_1/2")
+        found = ledger.told.queries["0"].command("acme/cus_1", "client:sub_1/2")
         assert (found is not None) == written
         assert ("serving", "0", 2) in ledger.told.calls  # under the next term
         assert "a" not in ledger.told.committed
@@ -190,7 +190,7 @@ def test_a_rival_that_claimed_meanwhile_is_outbid_before_anything_is_served(
     monkeypatch.setattr(SqliteOwner, "claim", after_a_rival)
     with Ledger(log, tmp_path) as ledger:
         assert ("serving", "0", 6) in ledger.told.calls
-        assert [row.id for row in ledger.told.indexes["0"].queries.quarantined()] == ["claim/0/1"]
+        assert [row.id for row in ledger.told.queries["0"].quarantined()] == ["claim/0/1"]
         ledger.commit(append(("sub_1", 1)))
     assert_sound(log)
 
@@ -199,11 +199,11 @@ def test_a_restart_goes_on_and_a_lost_index_is_rebuilt_to_the_same(log: FaultyLo
     with Ledger(log, tmp_path) as ledger:
         for version in (1, 2, 3):
             ledger.commit(append(("sub_1", version), (f"inv_{version}", 1)))
-        before = ledger.told.indexes["0"].queries.streams_of("acme/cus_1")
+        before = ledger.told.queries["0"].streams_of("acme/cus_1")
     delete(ledger.index_path("0"))
 
     with Ledger(log, tmp_path) as again:
-        queries = again.told.indexes["0"].queries
+        queries = again.told.queries["0"]
         assert queries.streams_of("acme/cus_1") == before
         assert queries.quarantined() == []
         assert queries.state().term == 2
@@ -247,7 +247,7 @@ def test_an_index_ahead_of_its_log_is_not_served(log: FaultyLog, tmp_path: Path)
 def test_an_index_with_no_room_writes_nothing_and_goes_on_when_there_is(log: FaultyLog, tmp_path: Path) -> None:
     much = Append("0", "k", "t", "much", tuple(Event(f"sub_{n}", 1, "x", b"x" * 10_000) for n in range(50)))
     with Ledger(log, tmp_path) as ledger:
-        writing = ledger.told.indexes["0"]._writing
+        writing = ledger.window._serving["0"]._writing
         (pages,) = writing.execute("PRAGMA page_count").fetchone()
         writing.execute(f"PRAGMA max_page_count = {pages + 5}")
         ledger.submit(ledger.entry("much", much))
@@ -271,7 +271,7 @@ def test_an_index_that_cannot_follow_its_log_is_caught_up(
         ledger.told.wait(lambda: ledger.told.count("unknown") == 1)
         ledger.serve("0")
 
-        assert ledger.told.indexes["0"].queries.command("acme/cus_1", "client:sub_1/1")
+        assert ledger.told.queries["0"].command("acme/cus_1", "client:sub_1/1")
         assert ledger.commit(append(("sub_1", 2))).sequence == 2
     assert assert_sound(log) == ["sub_1/1", "sub_1/2"]
 

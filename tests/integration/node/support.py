@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from commands.catalog.create_storefront import CreateStorefront, create_storefront
@@ -20,6 +21,7 @@ from infra.eventlog.log import Log
 from infra.node.node import Node
 from infra.psp.registry import open_gateways
 from infra.vault import Vault
+from tests.window import InThread
 
 SECRET = b"secret-of-the-tests"
 TENANT = "acme"
@@ -28,15 +30,19 @@ TENANT = "acme"
 @asynccontextmanager
 async def running(log: Log, folder: Path, waiting_max: int = 2000, ahead: timedelta = timedelta(0)) -> AsyncIterator[Node]:
     """A node that has started, and whose clock is ``ahead`` of the wall's; it may not be ready yet."""
+
+    def clock() -> datetime:
+        return datetime.now(UTC) + ahead
+
     keys = log.keys()
     with open_gateways(folder, sandbox=True) as gateways:
         node = Node(
             log,
-            folder / "index",
+            partial(InThread, log, folder / "index", clock),
             vault=Vault(bytes(32), keys),
             gateways=gateways,
             secret=SECRET,
-            clock=lambda: datetime.now(UTC) + ahead,
+            clock=clock,
             waiting_max=waiting_max,
         )
         await node.start()

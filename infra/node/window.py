@@ -1,0 +1,30 @@
+"""Who owns partitions and commits, as the node sees it: a process of its own, so that the loop has the interpreter to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from infra.eventlog.counts import WindowCounts
+from infra.eventlog.listener import Entry
+
+
+class Window(Protocol):
+    """Commits what is submitted; tells its listener the results."""
+
+    @property
+    def counts(self) -> WindowCounts:
+        """What it counts, at most a moment old."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to own."""
+        ...
+
+    def submit(self, entries: Iterable[Entry], /) -> None:
+        """Let ``entries`` wait for the next window, in their order."""
+        ...
+
+    async def close(self) -> None:
+        """End after the window in flight. Raises TimeoutError where that does not end in time."""
+        ...
