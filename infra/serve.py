@@ -115,7 +115,6 @@ async def _command_side(
         gateways = stack.enter_context(open_gateways(settings.state, sandbox=settings.is_sandbox))
         node = make_node(settings, log, vault, gateways, tracer)
         await node.start()
-        gc.freeze()  # what a process is made of stays
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)
         app = create_command_app(node, vault, api, requests)

@@ -1,4 +1,4 @@
 """The command node: what runs around the shards. Owns the loop's side of commands, timers, test clocks and payment effects.
 
-All its state belongs to one asyncio loop; the window thread reports through callbacks that hop onto it.
+All its state belongs to one asyncio loop; the window process reports to it.
 """

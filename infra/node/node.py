@@ -47,7 +47,7 @@ DRAIN_LIMIT_S = 4.0
 
 
 class Node:
-    """Implements `commands.ports.Ledger`; told by the window thread through `LoopListener`."""
+    """Implements `commands.ports.Ledger`; told by the window process through `LoopListener`."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Node:
         await self._window.start()
 
     def _hand_over(self, entry: Entry) -> None:
-        """Give an entry to the window thread with all others of this turn: a wake takes the interpreter from the loop."""
+        """Give an entry to the window process with all others of this turn: each call of it costs as much as a small command."""
         if not self._outbox:
             self._loop.call_soon(self._send)
         self._outbox.append(entry)
@@ -136,7 +136,7 @@ class Node:
         await asyncio.sleep(0)  # lets the callbacks that it left run
 
     async def wait_dead(self) -> None:
-        """Returns never, or raises what ended the window thread or the timers."""
+        """Returns never, or raises what ended the window process or the timers."""
         await self._dead
 
     # The port of the API
@@ -263,7 +263,7 @@ class Node:
 
     @property
     def window_counts(self) -> WindowCounts:
-        """What the window thread counts."""
+        """What the window process counts."""
         return self._window.counts
 
     def state(self) -> NodeState:
@@ -288,7 +288,7 @@ class Node:
     def _served_ledger(self) -> list[Served]:
         return [served for name, served in self._partitions.items() if name != CATALOG and self._may_decide(served)]
 
-    # What the window thread reports, on the loop
+    # What the window process reports
 
     def on_assigned(self, partitions: frozenset[str]) -> None:
         self._assigned = partitions

@@ -1,7 +1,7 @@
 """The window process, as the node sees it: entries go to it, reports come back, pickled, over one socket.
 
 In a thread of the node's it would have the interpreter in turns with the loop, a hundred microseconds each, and move what both
-use from one processor to the other every time: commands took twice as long (docs/adr/0022).
+use from one processor to the other every time: commands took twice as long (docs/adr/0020).
 """
 
 from __future__ import annotations

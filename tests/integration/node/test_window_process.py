@@ -1,0 +1,157 @@
+"""The window in a process of its own: what the node hears of it, and how either ends without the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from infra.eventlog.derived import Derived
+from infra.eventlog.index_queries import IndexQueries
+from infra.eventlog.listener import Committed, Entry
+from infra.eventlog.log import LogUnusable
+from infra.eventlog.reader import ReaderState
+from infra.eventlog.record import Append, Event
+from infra.eventlog.sqlite import SqliteLog
+from infra.node.window_process import WindowEnded, WindowProcess
+from infra.settings import Settings
+from tests.integration.node.support import until
+
+
+@dataclass
+class Heard:
+    """A listener that keeps what it is told."""
+
+    ours: frozenset[str] = frozenset()
+    epochs: dict[str, int] = field(default_factory=dict)
+    queries: dict[str, IndexQueries] = field(default_factory=dict)
+    committed: dict[object, Committed] = field(default_factory=dict)
+    refusals: dict[object, str] = field(default_factory=dict)
+    error: BaseException | None = None
+
+    def assigned(self, partitions: frozenset[str]) -> None:
+        self.ours = partitions
+
+    def serving(self, partition: str, queries: IndexQueries, _state: ReaderState, epoch: int) -> None:
+        self.queries[partition], self.epochs[partition] = queries, epoch
+
+    def stopped(self, partitions: frozenset[str], _reason: str) -> None:
+        for partition in partitions:
+            self.queries.pop(partition).close()
+
+    unknown = stopped
+
+    def settled(self, results: Sequence[tuple[object, Committed]]) -> None:
+        self.committed.update(results)
+
+    def proved(self) -> None: ...
+
+    def failed(self, epochs: Mapping[str, int], _reason: str) -> None:
+        self.epochs.update(epochs)
+
+    def refused(self, token: object, reason: str) -> None:
+        self.refusals[token] = reason
+
+    def broken(self, _partition: str, error: Exception) -> None:
+        self.error = error
+
+    def died(self, error: BaseException) -> None:
+        self.error = error
+
+    def entry(self, token: object, version: int, key: str = "t/cus_1") -> Entry:
+        append = Append("0", key, "t", f"client:{version}", (Event("sub_1", version, "x.v1", b"{}"),))
+        return Entry("0", self.epochs["0"], token, append, {"sub_1": Derived(open=True, parent="cus_1")})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    SqliteLog(tmp_path / "log.sqlite", "sandbox", 2).close()
+    return Settings(state=tmp_path, partitions=2)
+
+
+async def serving(settings: Settings) -> tuple[WindowProcess, Heard]:
+    heard = Heard()
+    window = WindowProcess(settings, heard)
+    await window.start()
+    await until(lambda: heard.error is not None or heard.queries.keys() == {"0", "1", "catalog"})
+    return window, heard
+
+
+def test_it_commits_refuses_counts_and_ends(settings: Settings) -> None:
+    async def scenario() -> None:
+        window, heard = await serving(settings)
+        assert heard.error is None
+        assert heard.ours == {"0", "1", "catalog"}
+        # when an entry is right, and one contradicts it
+        window.submit([heard.entry("first", 1)])
+        await until(lambda: "first" in heard.committed)
+        epoch = heard.epochs["0"]
+        window.submit([heard.entry("again", 1)])
+        # then one is there for every reader, the other refused
+        await until(lambda: "again" in heard.refusals and heard.epochs["0"] > epoch)
+        assert heard.committed["first"].sequence == 1
+        assert [row.stream for row in heard.queries["0"].stream_events("sub_1")] == ["sub_1"]
+        # and under the new epoch it goes on
+        window.submit([heard.entry("second", 2)])
+        await until(lambda: "second" in heard.committed)
+        await until(lambda: window.counts.windows["committed"] == 2)
+        assert window.counts.windows["refused"] == 1
+        await window.close()
+        assert heard.error is None
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_is_killed_is_told(settings: Settings) -> None:
+    async def scenario() -> None:
+        window, heard = await serving(settings)
+        os.kill(window._process.pid, signal.SIGKILL)
+        await until(lambda: heard.error is not None)
+        assert isinstance(heard.error, WindowEnded)
+        await window.close()
+
+    asyncio.run(scenario())
+
+
+def test_it_is_gone_with_the_node_and_the_next_one_serves(settings: Settings) -> None:
+    async def scenario() -> None:
+        window, heard = await serving(settings)
+        window.submit([heard.entry("first", 1)])
+        await until(lambda: "first" in heard.committed)
+        window._entries.transport.abort()  # as when the node is killed
+        await window._process.wait()
+        again, heard = await serving(settings)
+        assert heard.error is None
+        assert heard.queries["0"].last_version("sub_1") == 1
+        await again.close()
+
+    asyncio.run(scenario())
+
+
+def test_signals_for_the_node_do_not_end_it(settings: Settings) -> None:
+    async def scenario() -> None:
+        window, heard = await serving(settings)
+        os.kill(window._process.pid, signal.SIGTERM)
+        os.kill(window._process.pid, signal.SIGINT)
+        window.submit([heard.entry("first", 1)])
+        await until(lambda: "first" in heard.committed)
+        await window.close()
+        assert window._process.returncode == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_log_that_cannot_be_owned_is_told_as_what_it_is(settings: Settings) -> None:
+    async def scenario() -> None:
+        window, _ = await serving(settings)
+        second, heard = await serving(settings)
+        assert isinstance(heard.error, LogUnusable)
+        await second.close()
+        await window.close()
+
+    asyncio.run(scenario())
