@@ -25,6 +25,7 @@ from infra.postgres.embedded import embedded_postgres
 from infra.postgres.migrate import migrate
 from infra.postgres.projector import rebuild
 from infra.postgres.roles import projector_dsn
+from infra.runtime import tune
 from infra.vault import Vault
 from projections.registry import TABLES
 
@@ -33,6 +34,7 @@ EVENTS_PER_SECOND = 15_000
 
 def projector(rows: Rows = 1000, rounds: Rounds = 5, log: LogName = LogName.KAFKA, json: Json = False) -> None:
     """Events a second into all read models ÷ COPY of the same rows."""
+    tune()  # as the projector's own process does
     with workspace() as folder, addresses(folder, log) as found:
         lines = list(_on_log(log, found[log], folder / log, rows, rounds))
     notes = (

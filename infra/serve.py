@@ -133,6 +133,7 @@ async def serve_commands(settings: Settings) -> None:
 
 async def serve_queries(settings: Settings) -> None:
     """The query API alone."""
+    tune()
     with tracing("subledger-queries") as tracer:
         requests = Requests(tracer)
         async with _query_side(settings, requests) as (read, app):
@@ -169,6 +170,7 @@ async def serve_origin(settings: Settings) -> None:
 
 async def serve_projector(settings: Settings) -> None:
     """The projector, with the health routes of a process of its own."""
+    tune()
     with ExitStack() as stack:
         log = stack.enter_context(open_log(settings))
         vault = stack.enter_context(open_vault(settings, log))

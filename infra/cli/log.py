@@ -27,6 +27,7 @@ from infra.node.streams import derive
 from infra.postgres.digest import digest
 from infra.postgres.projector import rebuild
 from infra.postgres.roles import projector_dsn
+from infra.runtime import tune
 from infra.settings import LIVE, Settings, variable
 from infra.terminal import console, counting, print_json
 
@@ -147,6 +148,7 @@ def rebuild_projections(json: Json = False) -> None:
     settings = settings_for(("secret", "master_key"), quiet=True)
     with open_log(settings, must_exist=True) as log, open_vault(settings, log) as vault, open_postgres(settings) as admin:
         dsn = projector_dsn(admin, settings.secret_bytes)
+        tune()
         with counting("events") as progress:
             rebuild(log, dsn, vault, progress)
         found = digest(dsn)

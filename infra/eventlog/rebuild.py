@@ -17,6 +17,7 @@ from infra.eventlog.index import Index, delete
 from infra.eventlog.log import Log
 from infra.eventlog.sqlite_owner import FileLock
 from infra.eventlog.takeover import catch_up
+from infra.runtime import tune
 
 OpenLog = Callable[[], AbstractContextManager[Log]]
 Progress = Callable[[int], None]
@@ -92,6 +93,7 @@ def _start(work: Callable[[Progress], dict[str, int]]) -> tuple[Connection, Base
 
 def _tell(work: Callable[[Progress], dict[str, int]], pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    tune()
     try:
         pipe.send(work(pipe.send))
     except Exception as error:  # raised again where it is heard
