@@ -50,7 +50,7 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, seconds: float, 
         Target("ratio", "≥", TIMES),
     )  # fmt: skip
     yield Line(f"{name}: a batch of {_LINES}, p95", median(each.p95_ms for each in many.loads), "ms")
-    yield Line(f"{name}: processor time of the command process", median(many.cpu_ms), "ms a command", median(single.cpu_ms))
+    yield Line(f"{name}: processor time of the command node", median(many.cpu_ms), "ms a command", median(single.cpu_ms))
 
 
 if __name__ == "__main__":

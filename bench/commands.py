@@ -97,7 +97,7 @@ def _lines(what: str, subject: Subject, ceiling: float, ratio: float) -> Iterato
     yield Line(f"{what}: p50", median(each.p50_ms for each in loads), "ms")
     yield Line(f"{what}: p95", median(each.p95_ms for each in loads), "ms", target=Target("figure", "<", P95_MS))
     yield Line(f"{what}: p99", median(each.p99_ms for each in loads), "ms")
-    yield Line(f"{what}: processor time of the command process", median(subject.cpu_ms), "ms a command")
+    yield Line(f"{what}: processor time of the command node", median(subject.cpu_ms), "ms a command")
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ _METHOD = {"payment_method": {"provider": "simulator", "token": "sim_ok"}}
 MEASURES = {
     "commands": ("commands ÷ empty endpoint", ""),
     "checks": ("entitlement checks ÷ empty endpoint", ""),
-    "cpu_ms": ("processor time of the command process", "ms a command"),
-    "memory_mib": ("memory of the command process", "MiB"),
+    "cpu_ms": ("processor time of the command node", "ms a command"),
+    "memory_mib": ("memory of the command node", "MiB"),
 }
 
 

@@ -72,8 +72,8 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, file: Path) -> I
         f"{name}: customers, {report['ledger']['customers']:,} in all", report["ledger"]["customers"] / seconds, "customers/s"
     )
     yield Line(f"{name}: wall", seconds, "s")
-    yield Line(f"{name}: processor time of the command process", 1000 * used / invoices, "ms an invoice")
-    yield Line(f"{name}: memory of the command process at the end", memory, "MiB")
+    yield Line(f"{name}: processor time of the command node", 1000 * used / invoices, "ms an invoice")
+    yield Line(f"{name}: memory of the command node at the end", memory, "MiB")
 
 
 def import_file(ledger: Deployment, key: str, file: Path) -> dict[str, Any]:

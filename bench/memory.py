@@ -1,4 +1,4 @@
-"""Memory of the command process: what customers take, and whether it grows under a load that leaves nothing more to keep."""
+"""Memory of the command node: what customers take, and whether it grows under a load that leaves nothing more to keep."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def memory(
     log: LogName = LogName.KAFKA,
     json: Json = False,
 ) -> None:
-    """Resident memory of the command process by customers, and over a long run."""
+    """Resident memory of the command node by customers, and over a long run."""
     with workspace() as folder, addresses(folder, log) as found:
         lines, samples = _on_log(log, found[log], folder / log, customers, minutes)
     points = [
         {"minutes": round(minutes * number / len(samples), 3), "mib": round(each, 1)} for number, each in enumerate(samples)
     ]
-    show(Result("memory", "Memory of the command process", lines, NOTES, points), json)
+    show(Result("memory", "Memory of the command node", lines, NOTES, points), json)
 
 
 def _on_log(

@@ -68,8 +68,8 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, subscriptions: i
     yield Line(f"{name}: single commands meanwhile, p50", max(each.p50_ms for each in singles), "ms")
     p95 = max(each.p95_ms for each in singles)
     yield Line(f"{name}: single commands meanwhile, p95", p95, "ms", target=Target("figure", "<", P95_MS))
-    yield Line(f"{name}: processor time of the command process", 1000 * used / subscriptions, "ms an invoice")
-    yield Line(f"{name}: memory of the command process at the end", memory, "MiB")
+    yield Line(f"{name}: processor time of the command node", 1000 * used / subscriptions, "ms an invoice")
+    yield Line(f"{name}: memory of the command node at the end", memory, "MiB")
 
 
 def _set_up(ledger: Deployment, subscriptions: int) -> datetime:

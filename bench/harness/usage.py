@@ -9,23 +9,27 @@ from threading import Event, Thread
 
 import psutil
 
-_SAMPLE_S = 0.5
+_SAMPLE_S = 1.0
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """Processor time that a process has used so far, in seconds, the kernel's on its behalf included."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    """Processor time that a process and its children have used so far, in seconds, the kernel's on their behalf included."""
+    times = [each.cpu_times() for each in _all(process)]
+    return float(sum(each.user + each.system for each in times))
 
 
 def rss_mib(process: psutil.Process) -> float:
-    """Memory of a process that is resident now, in MiB."""
-    return float(process.memory_info().rss / 2**20)
+    """Memory of a process and its children that is resident now, in MiB; what they share counts for each."""
+    return float(sum(each.memory_info().rss for each in _all(process)) / 2**20)
+
+
+def _all(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
 
 
 @contextmanager
 def memory_sampled(process: psutil.Process) -> Iterator[list[float]]:
-    """The process's resident memory in MiB, taken twice a second during the block."""
+    """Resident memory of a process and its children in MiB, taken once a second during the block."""
     samples, over = [rss_mib(process)], Event()
 
     def sample() -> None:
