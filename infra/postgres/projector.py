@@ -1,8 +1,8 @@
 """The projector: follows the log and keeps every read model at a position, rows and reader state in one transaction.
 
-It comes back by itself when Postgres or the log do. It stops, and says why, where going on could harm: a broken log (LogBroken),
-an event that does not decode, another log than before (OtherLog), a second projector (OtherProjector), a missing row
-(ProjectionBroken).
+It comes back by itself when Postgres or the log do, and breaks off with a Postgres that stalls. It stops, and says why, where
+going on could harm: a broken log (LogBroken), an event that does not decode, another log than before (OtherLog), a second
+projector (OtherProjector), a missing row (ProjectionBroken).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from infra.eventlog.log import Log, LogUnavailable
 from infra.postgres import positions
 from infra.postgres.counts import ProjectorCounts
 from infra.postgres.decoding import Unseal
+from infra.postgres.patience import patient
 from infra.postgres.session import Session
 from infra.postgres.spans import ProjectionSpans
 from projections.registry import TABLES
@@ -64,11 +65,12 @@ def run_projector(
 
 def _follow(dsn: str, begin: Callable[[psycopg.Connection], Session], stop: Signal, settled: Progress) -> None:
     """One connection's life: from the positions kept in Postgres on."""
-    with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as connection, patient(connection, stop) as patience:
         session = begin(connection)
         try:
             while not stop.is_set():
                 settled(session.advance(POLL_S))
+                patience.progress()
             settled(session.settle())
         finally:
             session.close()

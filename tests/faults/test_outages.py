@@ -14,8 +14,10 @@ from typing import get_args
 
 import pytest
 
+from infra.postgres.patience import STALLED_S
 from tests.faults.deployment import Log
 from tests.faults.outage import (
+    SLACK_S,
     How,
     Outage,
     Server,
@@ -86,4 +88,4 @@ def test_without_postgres_commands_go_on(outages: Callable[[Server, How], Outage
     # queries are refused for the time being, and the process is not ready
     assert_unavailable(found.during(found.queries, 1.0), "read-model-unavailable")
     assert_unavailable(found.during(found.queries_ready, 1.0), "read-model-unavailable")
-    assert_unavailable(found.during(found.projector_ready, KNOWN_S))
+    assert_unavailable(found.during(found.projector_ready, STALLED_S + SLACK_S))

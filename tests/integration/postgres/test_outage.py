@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Signal
@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from infra.eventlog.sqlite import SqliteLog
+from infra.postgres import patience
+from infra.postgres.counts import ProjectorCounts
 from infra.postgres.embedded import embedded_postgres
 from infra.postgres.migrate import migrate
 from infra.postgres.projector import run_projector
@@ -121,3 +123,33 @@ def test_a_server_that_stalls_is_waited_for_a_few_seconds(folder: Path) -> None:
                 await until(client, "/v1/customers", 200)
 
     asyncio.run(run())
+
+
+def test_a_projector_breaks_off_with_a_server_that_stalls(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STALLED_S", 1.0)
+    log, stop, counts = SqliteLog(tmp_path / "log.sqlite", "sandbox", PARTITIONS), Signal(), ProjectorCounts()
+    with embedded_postgres(folder) as dsn:
+        migrate(dsn)
+        arguments = (log, projector_dsn(dsn), FakeVault(), stop, None, counts)
+        projector = Thread(target=run_projector, args=arguments)
+        projector.start()
+        # given a projector that follows
+        soon(lambda: counts.waiting_for == "")
+        # when Postgres stalls, then it says so
+        with stalled(folder):
+            soon(lambda: "stalls" in counts.waiting_for)
+        # when it goes on, then so does the projector
+        soon(lambda: counts.waiting_for == "")
+        # and it ends when it is told to, whatever Postgres does
+        monkeypatch.setattr(patience, "STALLED_S", 60.0)
+        with stalled(folder):
+            stop.set()
+            projector.join(patience.ENDING_S + 10)
+            assert not projector.is_alive()
+
+
+def soon(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
