@@ -40,8 +40,10 @@ def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings, requ
     """The app over a ledger; ``vault`` opens what answers show of personal data, ``requests`` counts."""
     desk = Desk(ledger, vault, settings)
     app = documented_app(ledger, desk)
-    front = Front(app, desk, RouteTable(COMMANDS))
-    return RequestContext(HeadAsGet(front), unbounded=frozenset({api_batch.PATH}), requests=requests)
+    app.add_middleware(Front, desk=desk, routes=RouteTable(COMMANDS))
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RequestContext, unbounded=frozenset({api_batch.PATH}), requests=requests)
+    return app
 
 
 def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:

@@ -32,7 +32,7 @@ from commands.api_route import Call, CommandRoute, Order
 from commands.ports import Answer, Succession, Unavailable
 from domain.errors import Refusal
 from domain.ids import routing_hash
-from infra.http.problems import Problem, internal_error, problem_json
+from infra.http.problems import Problem, internal_error, invalid, problem_json
 
 PATH = "/v1/commands:batch"
 MEDIA_TYPE = "application/x-ndjson"
@@ -305,6 +305,8 @@ def add(app: FastAPI, desk: Desk, routes: RouteTable) -> None:
         headers = api_headers.read(request.scope["headers"])
         batch = Batch(desk, routes, headers, request.state.request_id, request.state.traceparent)
         await batch.authorize()
+        if request.query_params:
+            raise invalid("query", "", "unknown_parameter", "A batch takes no query parameters.")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _MEDIA_TYPES:
             raise Problem(415, "unsupported-media-type", "The body's media type is not supported", f"Send {MEDIA_TYPE}.")
         return _Streamed(batch)

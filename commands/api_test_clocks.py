@@ -167,7 +167,7 @@ def _page(parameters: QueryParams) -> tuple[int, tuple[str, str] | None]:
         if name not in ("limit", "cursor"):
             raise invalid("query", f"/{name}", "unknown_parameter", "There is no such query parameter here.")
     limit = parameters.get("limit", str(_LIMIT_DEFAULT))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= _LIMIT_MAX):
+    if not (limit.isascii() and limit.isdigit() and len(limit) < 10 and 1 <= int(limit) <= _LIMIT_MAX):
         raise invalid("query", "/limit", "limit_out_of_range", f"limit is from 1 to {_LIMIT_MAX}.")
     if "cursor" not in parameters:
         return int(limit), None

@@ -162,8 +162,9 @@ def test_ids_that_are_none(api: Api, path: str, body: dict[str, Any], id: str) -
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
 
 
-def test_query_parameters_are_not_ignored(api: Api) -> None:
-    answer = api.post("/v1/customers?dry_run=true", {"storefront": "web"})
+@pytest.mark.parametrize("path", ["/v1/customers", "/v1/commands:batch"])
+def test_query_parameters_are_not_ignored(api: Api, path: str) -> None:
+    answer = api.post(f"{path}?dry_run=true", {"storefront": "web"})
     assert (answer.status_code, answer.json()["errors"][0]["in"]) == (422, "query")
 
 

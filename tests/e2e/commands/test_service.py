@@ -45,6 +45,16 @@ def test_alive_is_not_ready(refusing: Http) -> None:
     assert answer.headers["retry-after"] == "1"
 
 
+def test_what_nobody_expected_has_an_id_and_tells_nothing(refusing: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Refusing) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(Refusing, "unready", fail)
+    answer = refusing.get("/readyz", headers={"Request-Id": "mine"})
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert (answer.json()["code"], answer.json()["request_id"]) == ("internal-error", "mine")
+
+
 def test_ready(ledger: Api) -> None:
     assert ledger.client.get("/readyz").json() == {"status": "ready"}
 

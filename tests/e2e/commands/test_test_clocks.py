@@ -72,7 +72,11 @@ def test_clocks_are_read_here(api: Api) -> None:
     assert seen == ["c4", "c3", "c2", "c1", "c0"]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "cursor=x", "cursor=bnVsbA==", "colour=red"])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=101", "limit=x", "limit=", "limit=0000000019", "limit=1" + "9" * 5000, "cursor=x", "cursor=bnVsbA==",
+     "colour=red"],
+)  # fmt: skip
 def test_lists_refuse_what_they_do_not_know(api: Api, query: str) -> None:
     assert api.get(f"/v1/test-clocks?{query}").status_code == 422
 
