@@ -130,8 +130,9 @@ class Connection(HttpToolsProtocol):
     def _look_after(self) -> None:
         """Cut a client that keeps us waiting, or that has not taken its last answer since the last look."""
         now, closing = self.loop.time(), self.transport.is_closing()
-        if self.flow.read_paused and self._waiting_since is not None:
-            self._waiting_since = now  # it is we who do not read
+        unread = self.flow.read_paused or (self.cycle is not None and bool(self.cycle.body))
+        if unread and self._waiting_since is not None:
+            self._waiting_since = now  # it is the app that takes its time
         limit_s = HEAD_S if self._in_head else BODY_S
         if (closing and self._was_closing) or (self._waiting_since is not None and now - self._waiting_since > limit_s):
             _log.debug("client too slow", client=self.client, closing=closing)

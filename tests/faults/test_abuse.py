@@ -153,7 +153,7 @@ def test_ten_thousand_idle_connections_leave_the_others_alone(api: Api) -> None:
         files = api.process.num_fds()
         async with api.bounded():
             with idle_connections(api.port, IDLE):
-                until(lambda: api.process.num_fds() >= files + IDLE, limit_s=CUT_LIMIT_S)
+                until(lambda: api.process.num_fds() >= files + IDLE // 2, limit_s=CUT_LIMIT_S)  # the first may be cut by now
                 await api.assert_prompt()
                 # and they are not kept for ever
                 until(lambda: api.process.num_fds() < files + 100, limit_s=CUT_LIMIT_S)

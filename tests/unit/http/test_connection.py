@@ -41,15 +41,19 @@ class Endless:
 
 
 class Counting:
-    """An app that reads a body to its end and answers with its size; ``given_up`` counts the bodies that did not end."""
+    """An app that reads a body to its end and answers with its size; ``given_up`` counts the bodies that did not end. It begins
+    to read, and to answer, while ``reading`` and ``going_on`` are set.
+    """
 
     def __init__(self) -> None:
         self.given_up = 0
-        self.going_on = asyncio.Event()
+        self.reading, self.going_on = asyncio.Event(), asyncio.Event()
+        self.reading.set()
         self.going_on.set()
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         size, more = 0, True
+        await self.reading.wait()
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -154,7 +158,7 @@ def test_a_client_that_reads_now_and_then_is_not(monkeypatch: pytest.MonkeyPatch
                 await asyncio.sleep(0.01)
             assert not app.ended.is_set()
 
-    monkeypatch.setattr(connection, "STALLED_S", SHORT_S)
+    monkeypatch.setattr(connection, "STALLED_S", 3 * SHORT_S)
     serving(app, reads_slowly)
 
 
@@ -213,6 +217,22 @@ def test_an_answer_may_take_longer_than_a_request(monkeypatch: pytest.MonkeyPatc
             await reader.readuntil(b"\r\n\r\n0 ")
 
     monkeypatch.setattr(connection, "HEAD_S", SHORT_S)
+    monkeypatch.setattr(connection, "BODY_S", SHORT_S)
+    serving(app, waits)
+
+
+def test_a_body_that_the_app_does_not_read_is_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Counting()
+
+    async def waits(port: int) -> None:
+        app.reading.clear()
+        async with streams(port) as (reader, writer):
+            writer.write(POST + b"x")
+            await asyncio.sleep(4 * SHORT_S)
+            app.reading.set()
+            writer.write(b"x" * 999_999)
+            await reader.readuntil(b"\r\n\r\n1000000 ")
+
     monkeypatch.setattr(connection, "BODY_S", SHORT_S)
     serving(app, waits)
 
