@@ -18,10 +18,10 @@ MADE_UP = 3000  # rows
 WORK_LIMIT_S = 1800.0
 HOLD_S = 0.1  # a kill comes up to so long after its share of the import is done
 DOWN_S = 1.0  # and the part is started again up to so long after it
-IMPORTER, ALL = "importer", "all"
+WINDOW, IMPORTER, ALL = "window", "importer", "all"  # the window process is the command node's child, which ends with it
 VICTIMS: Mapping[Log, tuple[str, ...]] = {
-    "embedded": ("commands", "projector", "postgres", IMPORTER, ALL),
-    "kafka": ("commands", "broker", "projector", "postgres", IMPORTER, ALL),
+    "embedded": ("commands", WINDOW, "projector", "postgres", IMPORTER, ALL),
+    "kafka": ("commands", "broker", WINDOW, "projector", "postgres", IMPORTER, ALL),
 }
 
 
@@ -97,6 +97,10 @@ def _let_go_on(deployment: Deployment, work: Work, share: float | None) -> None:
 def _strike(deployment: Deployment, work: Work, kill: Kill) -> None:
     if kill.victim == IMPORTER:
         work.kill_importer()
+        return
+    if kill.victim == WINDOW:
+        deployment.wait_ready()
+        deployment.commands.kill_child()
         return
     names = list(deployment.parts) if kill.victim == ALL else [kill.victim]
     for name in reversed(names):

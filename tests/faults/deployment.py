@@ -39,7 +39,7 @@ class Part(Protocol):
     def start(self) -> None: ...
 
     def kill(self) -> None:
-        """SIGKILL, for it and its children."""
+        """SIGKILL. A server's children are killed with it; those of the ledger's processes have to see by themselves."""
         ...
 
     def stop(self) -> None:
@@ -86,6 +86,11 @@ class Service:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def kill_child(self) -> None:
+        """SIGKILL for the process's only child."""
+        assert self._process is not None
+        _kill(psutil.Process(self._process.pid).children())
 
     def stop(self) -> None:
         self.terminate()
