@@ -121,7 +121,7 @@ class Stocked:
             if valid or name not in case.headers:
                 case.headers[name] = text
         if valid and "If-Match" in case.headers:
-            case.headers["If-Match"] = "*"  # no tag is made that fits the pattern: not every tool gets quotes right
+            case.headers["If-Match"] = "*"  # boundary values are made without the quotes of a tag
         case.headers["Prefer"] = "wait=0"
 
     def real(self, value: Any) -> Any:
