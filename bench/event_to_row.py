@@ -35,7 +35,7 @@ NOTES = (
 
 
 def event_to_row(
-    seconds: Seconds = 5.0, rounds: Rounds = 5, customers: int = 5_000, log: OneLog = None, json: Json = False
+    seconds: Seconds = 5.0, rounds: Rounds = 3, customers: int = 5_000, log: OneLog = None, json: Json = False
 ) -> None:
     """From a command's answer to its row, at half load."""
     with workspace() as folder, addresses(folder, log) as found:

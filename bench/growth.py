@@ -65,7 +65,7 @@ class Place:
     events: int
 
 
-def growth(seconds: Seconds = 1.0, rounds: Rounds = 3, customers: Base = 5_000, axis: OneAxis = None, json: Json = False) -> None:
+def growth(seconds: Seconds = 1.0, rounds: Rounds = 3, customers: Base = 3_000, axis: OneAxis = None, json: Json = False) -> None:
     """The cost of a command and of a question by how much there is."""
     axes = [axis] if axis else list(Axis)
     with workspace() as folder:

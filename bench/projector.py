@@ -32,7 +32,7 @@ from projections.registry import TABLES
 EVENTS_PER_SECOND = 15_000
 
 
-def projector(rows: Rows = 1000, rounds: Rounds = 5, log: LogName = LogName.KAFKA, json: Json = False) -> None:
+def projector(rows: Rows = 1000, rounds: Rounds = 3, log: LogName = LogName.KAFKA, json: Json = False) -> None:
     """Events a second into all read models ÷ COPY of the same rows."""
     tune()  # as the projector's own process does
     with workspace() as folder, addresses(folder, log) as found:
