@@ -3,6 +3,9 @@
 Columns: ``partition``, ``offset``, ``key``, every CloudEvents attribute under its name (absent: null), ``value`` (the event's
 JSON as text; bytes that are no text stand in ``value_base64``), ``previoushash``, ``hash``. The manifest says what was exported
 and how much of it: NDJSON has it as the last line (``{"manifest": …}``), Parquet in the file's metadata.
+
+DuckDB is imported where Parquet is read or written: in every process of the ledger it would cost memory and time, and it
+complains at the end of a process whose objects are frozen.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import duckdb
 import orjson
 
 from infra.eventlog.record import ATTRIBUTES, Record
@@ -138,6 +140,8 @@ def _last_line(path: Path) -> bytes:
 
 def _to_parquet(source: Path, target: Path, manifest: Manifest) -> None:
     """Convert NDJSON; numbers become numbers. The manifest goes into the metadata."""
+    import duckdb
+
     types = {name: "BIGINT" if name == "offset" else "VARCHAR" for name in COLUMNS}
     columns = ", ".join(f"TRY_CAST({name} AS BIGINT) AS {name}" if name in NUMBERS else f'"{name}"' for name in COLUMNS)
     text = orjson.dumps({"manifest": asdict(manifest)}).decode().replace("'", "''")
@@ -152,6 +156,8 @@ def _to_parquet(source: Path, target: Path, manifest: Manifest) -> None:
 
 
 def _parquet_manifest(path: Path) -> bytes:
+    import duckdb
+
     try:
         with duckdb.connect() as database:
             found = database.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = 'subledger'", [str(path)]).fetchone()
@@ -161,6 +167,8 @@ def _parquet_manifest(path: Path) -> bytes:
 
 
 def _parquet_records(path: Path) -> Iterator[Record]:
+    import duckdb
+
     names = ", ".join(f'"{name}"' for name in COLUMNS)
     with duckdb.connect() as database:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -126,3 +127,11 @@ def test_the_rule_itself(path: str, source: str, allowed: bool) -> None:
 )
 def test_impurities_are_found(source: str, pure: bool) -> None:
     assert (not list(impurities(Module.parse("domain/a.py", source)))) is pure
+
+
+@pytest.mark.parametrize("module", ["infra.cli", "infra.window_child"])
+def test_a_process_starts_without_what_only_exports_need(module: str) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys, {module}; print('duckdb' in sys.modules)"], stdout=subprocess.PIPE, check=True
+    )
+    assert found.stdout == b"False\n"
