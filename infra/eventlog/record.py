@@ -21,8 +21,6 @@ ATTRIBUTES = (
     "storefront", "actor", "reason", "commandid", "commandindex", "commandcount", "fingerprint", "catalogsequence", "traceparent",
 )  # fmt: skip
 
-_LABELS = tuple((name, f"\n{name}:".encode()) for name in ATTRIBUTES)
-
 
 class Event(NamedTuple):
     """What a shard decided, not yet numbered. ``value`` is the event's JSON."""
@@ -80,12 +78,12 @@ class Record:
 
 
 def content_hash(previous_hash: str, attributes: Mapping[str, str], value: bytes) -> str:
-    """SHA-256, as hex, over the previous hash, the attributes in their fixed order, each with its length, and the value."""
-    parts = [previous_hash.encode()]
-    for name, label in _LABELS:
-        text = attributes.get(name)
-        if text is not None:
-            data = text.encode()
-            parts += (label, b"%d:" % len(data), data)
-    parts += (b"\n\n", value)
-    return sha256(b"".join(parts)).hexdigest()
+    """SHA-256, as hex, over the previous hash, the attributes in their fixed order, each with its length in bytes, the value."""
+    text = "".join(
+        [
+            f"\n{name}:{len(found) if found.isascii() else len(found.encode())}:{found}"
+            for name in ATTRIBUTES
+            if (found := attributes.get(name)) is not None
+        ]
+    )
+    return sha256(b"%b%b\n\n%b" % (previous_hash.encode(), text.encode(), value)).hexdigest()
