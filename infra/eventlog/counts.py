@@ -42,13 +42,12 @@ class WindowCounts:
         self.terms[partition] = term
         self.takeover_s.observe(seconds)
 
-    def committed(self, commands: int, records: Sequence[Record], instants: tuple[float, float, float, float]) -> None:
-        """A window has committed; ``instants`` are its begin, and the ends of staging, of the log's commit, of the indexes'."""
-        begun, staged, written, indexed = instants
+    def committed(self, commands: int, records: Sequence[Record], stage_s: float, commit_s: float, index_s: float) -> None:
+        """A window has committed."""
         self.windows["committed"] += 1
         self.events += len(records)
         self.commands.observe(commands)
         self.bytes.observe(sum([len(record.value) for record in records]))
-        self.stage_s.observe(staged - begun)
-        self.commit_s.observe(written - staged)
-        self.index_s.observe(indexed - written)
+        self.stage_s.observe(stage_s)
+        self.commit_s.observe(commit_s)
+        self.index_s.observe(index_s)

@@ -17,7 +17,7 @@ from infra.eventlog.derived import Derive, Derived, StoredRow
 from infra.eventlog.index_queries import EVENT_COLUMNS, IndexQueries, connect, microseconds
 from infra.eventlog.reader import Command, Quarantine, ReaderState
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,17 +38,16 @@ CREATE TABLE commands (
     PRIMARY KEY (scope, id)
 ) WITHOUT ROWID;
 CREATE TABLE streams (
-    stream TEXT PRIMARY KEY, key TEXT NOT NULL, parent TEXT NOT NULL, open INTEGER NOT NULL, effect TEXT
+    key TEXT NOT NULL, stream TEXT NOT NULL, parent TEXT NOT NULL, open INTEGER NOT NULL, effect TEXT,
+    PRIMARY KEY (key, stream)
 ) WITHOUT ROWID;
-CREATE INDEX streams_by_key ON streams (key);
 CREATE INDEX streams_by_effect ON streams (stream) WHERE effect IS NOT NULL;
 CREATE TABLE customers (key TEXT PRIMARY KEY, clock TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE timers (
-    stream TEXT NOT NULL, kind TEXT NOT NULL, due_us INTEGER NOT NULL, key TEXT NOT NULL, clock TEXT NOT NULL,
-    PRIMARY KEY (stream, kind, due_us)
+    key TEXT NOT NULL, stream TEXT NOT NULL, kind TEXT NOT NULL, due_us INTEGER NOT NULL, clock TEXT NOT NULL,
+    PRIMARY KEY (key, stream, kind, due_us)
 ) WITHOUT ROWID;
 CREATE INDEX timers_by_due ON timers (clock, due_us);
-CREATE INDEX timers_by_key ON timers (key);
 CREATE TABLE quarantine (offset INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE underived (stream TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE snapshots (
@@ -178,16 +177,16 @@ class Index:
 
     def _derive(self, rows: Sequence[tuple[str, str, Derived]]) -> None:
         """Replace the derived rows of streams, given as (stream, key, row)."""
-        streams = [(stream, key, row.parent, row.open, row.effect) for stream, key, row in rows]
+        streams = [(key, stream, row.parent, row.open, row.effect) for stream, key, row in rows]
         clocks = [(row.clock, key) for _, key, row in rows if row.clock]
         timers = [
-            (stream, kind, microseconds(due), key, key) for stream, key, row in rows for kind, due in dict.fromkeys(row.timers)
+            (key, stream, kind, microseconds(due), key) for stream, key, row in rows for kind, due in dict.fromkeys(row.timers)
         ]
         write = self._writing.executemany
         write("INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?)", streams)
         write("INSERT OR REPLACE INTO customers (clock, key) VALUES (?, ?)", clocks)
         write("UPDATE timers SET clock = ?1 WHERE key = ?2 AND clock <> ?1", clocks)
-        write("DELETE FROM timers WHERE stream = ?", [(stream,) for stream, _, _ in rows])
+        write("DELETE FROM timers WHERE key = ? AND stream = ?", [(key, stream) for stream, key, _ in rows])
         write("INSERT INTO timers VALUES (?, ?, ?, ?, COALESCE((SELECT clock FROM customers WHERE key = ?), ''))", timers)
 
 

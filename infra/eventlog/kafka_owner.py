@@ -21,7 +21,7 @@ from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record
 from infra.eventlog.kafka_lane import Lane, Transaction
 from infra.eventlog.kafka_membership import Membership
 from infra.eventlog.kafka_message import headers_of, record_of
-from infra.eventlog.log import Aborted, AppendError, Change, LogUnavailable, LogUnusable, NotOwner
+from infra.eventlog.log import Aborted, AppendError, Change, LogUnavailable, LogUnusable, NotOwner, nothing
 from infra.eventlog.number import claim_record
 from infra.eventlog.record import Record
 from infra.eventlog.topics import Names
@@ -72,7 +72,13 @@ class KafkaOwner:
             # Nothing was decided under this claim: whether it stands is seen when the next one is read through.
             raise Aborted(f"partition {partition} could not be claimed: {error}") from error
 
-    def commit(self, records: Sequence[Record], data_keys: Mapping[str, bytes], proves: frozenset[str]) -> Mapping[str, int]:
+    def commit(
+        self,
+        records: Sequence[Record],
+        data_keys: Mapping[str, bytes],
+        proves: frozenset[str],
+        meanwhile: Callable[[], None] = nothing,
+    ) -> Mapping[str, int]:
         last = {record.partition: position for position, record in enumerate(records)}
         partitions = proves | last.keys()
         membership, assigned = self._membership.proof()
@@ -85,6 +91,7 @@ class KafkaOwner:
                 self._produce(transaction, record, report=last[record.partition] == position)
             for key, wrapped in data_keys.items():
                 transaction.produce(TopicPartition(self._names.keys, 0), key.encode(), wrapped, [], report=False)
+            meanwhile()
             transaction.send_offsets(positions, membership)
             transaction.flush()
             self._check_clock(transaction)

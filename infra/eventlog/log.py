@@ -11,7 +11,7 @@ LogUnusable says that a log cannot be opened or owned as asked. Errors of an app
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -90,6 +90,10 @@ class Keys(Protocol):
     def close(self) -> None: ...
 
 
+def nothing() -> None:
+    """Meanwhile."""
+
+
 class Owner(Protocol):
     """The write side of a log. All calls come from one thread, the window thread."""
 
@@ -108,10 +112,17 @@ class Owner(Protocol):
         """
         ...
 
-    def commit(self, records: Sequence[Record], data_keys: Mapping[str, bytes], proves: frozenset[str]) -> Mapping[str, int]:
+    def commit(
+        self,
+        records: Sequence[Record],
+        data_keys: Mapping[str, bytes],
+        proves: frozenset[str],
+        meanwhile: Callable[[], None] = nothing,
+    ) -> Mapping[str, int]:
         """Append all records and data keys, or none, and prove that this process owns every partition in ``proves``.
 
-        ``records`` may be empty: the proof alone. Returns for each partition written the offset after its last record, from
+        ``records`` may be empty: the proof alone. ``meanwhile`` is called once, when the log is at work on them and before they
+        commit; what it raises leaves nothing appended. Returns for each partition written the offset after its last record, from
         which its index reads on. Raises an AppendError.
         """
         ...

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from infra.eventlog.log import Aborted, AppendError, Change, LogUnusable, NotOwner, OutcomeUnknown, RecordRefused
+from infra.eventlog.log import Aborted, AppendError, Change, LogUnusable, NotOwner, OutcomeUnknown, RecordRefused, nothing
 from infra.eventlog.number import claim_record, stored
 from infra.eventlog.record import Record
 
@@ -86,12 +86,19 @@ class SqliteOwner:
         end = self.commit([record], {}, frozenset([partition]))
         return stored(record, end[partition] - 1)
 
-    def commit(self, records: Sequence[Record], data_keys: Mapping[str, bytes], proves: frozenset[str]) -> Mapping[str, int]:
+    def commit(
+        self,
+        records: Sequence[Record],
+        data_keys: Mapping[str, bytes],
+        proves: frozenset[str],
+        meanwhile: Callable[[], None] = nothing,
+    ) -> Mapping[str, int]:
         written = {record.partition for record in records} | proves
         if not written <= self._partitions:
             raise NotOwner(written - self._partitions)
         if not self._lock.held():
             raise NotOwner(self._partitions)
+        meanwhile()
         return self._append(records, data_keys) if records or data_keys else {}
 
     def load(self, records: Sequence[Record]) -> None:

@@ -1,7 +1,7 @@
 """The window thread: the one thread that owns partitions and appends. Everything that waits commits together (group commit).
 
-A turn: poll the ownership → go on with takeovers → take what waits → number, stage in the indexes, commit in the log, commit the
-indexes, tell the listener. One window is in flight at a time.
+A turn: poll the ownership → go on with takeovers → take what waits → number it, send it to the log, stage it
+in the indexes meanwhile, commit in the log and then the indexes, tell the listener. One window is in flight at a time.
 """
 
 from __future__ import annotations
@@ -276,9 +276,8 @@ class WindowThread:
         window = WindowCommit(self._serving, self._log.environment, self._clock())
         begun, committed = time.perf_counter(), False
         try:
-            window.stage(entries)
-            staged = time.perf_counter()
-            ends = owner.commit(window.records, window.data_keys, window.partitions)
+            window.number(entries)
+            ends = owner.commit(window.records, window.data_keys, window.partitions, window.stage)
             written, committed = time.perf_counter(), True
             window.finish(ends)
         except sqlite3.Error as error:
@@ -289,7 +288,8 @@ class WindowThread:
         except BaseException:
             window.rollback()
             raise
-        self.counts.committed(len(entries), window.records, (begun, staged, written, time.perf_counter()))
+        log_s, index_s = written - begun - window.staging_s, time.perf_counter() - written
+        self.counts.committed(len(entries), window.records, window.staging_s, log_s, index_s)
         self._listener.settled(window.results(entries))
 
     def _bisect(self, owner: Owner, entries: Sequence[Entry], error: Exception) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from infra.eventlog.log import Aborted, Change
+from infra.eventlog.log import Aborted, Change, nothing
 from infra.eventlog.record import Record
 from infra.eventlog.sqlite import SqliteLog
 from infra.eventlog.sqlite_owner import SqliteOwner
@@ -24,14 +24,20 @@ class FaultyOwner(SqliteOwner):
         found = super().poll(timeout_s)
         return self.changes.pop(0) if not found.gained and self.changes else found
 
-    def commit(self, records: Sequence[Record], data_keys: Mapping[str, bytes], proves: frozenset[str]) -> Mapping[str, int]:
+    def commit(
+        self,
+        records: Sequence[Record],
+        data_keys: Mapping[str, bytes],
+        proves: frozenset[str],
+        meanwhile: Callable[[], None] = nothing,
+    ) -> Mapping[str, int]:
         deciding = not (records and records[0].is_claim)
         if not deciding and self.claims_refused:
             self.claims_refused -= 1
             raise Aborted("no room for a claim")
         if deciding and self.faults:
             raise self.faults.pop(0)
-        ends = super().commit(records, data_keys, proves)
+        ends = super().commit(records, data_keys, proves, meanwhile)
         if deciding and self.late:
             raise self.late.pop(0)
         return ends

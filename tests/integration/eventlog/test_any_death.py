@@ -74,14 +74,18 @@ class Node:
     def commit(self, entries: Sequence[Entry], seconds: int, dies: Point | None) -> list[tuple[object, Committed]]:
         """One window; gives what its clients are told. Raises IndexConflict, Died."""
         window = WindowCommit(self.serving, self._log.environment, NOW + timedelta(seconds=seconds))
+
+        def stage() -> None:
+            window.stage()
+            if dies == "staged":
+                raise Died
+
         try:
-            window.stage(entries)
+            window.number(entries)
+            ends = dict(self._owner.commit(window.records, window.data_keys, window.partitions, stage))
         except IndexConflict:
             window.rollback()
             raise
-        if dies == "staged":
-            raise Died
-        ends = dict(self._owner.commit(window.records, window.data_keys, window.partitions))
         if dies == "written":
             raise Died
         if dies == "half indexed":
