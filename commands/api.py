@@ -40,10 +40,9 @@ def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings, requ
     """The app over a ledger; ``vault`` opens what answers show of personal data, ``requests`` counts."""
     desk = Desk(ledger, vault, settings)
     app = documented_app(ledger, desk)
-    app.add_middleware(Front, desk=desk, routes=RouteTable(COMMANDS))
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(RequestContext, unbounded=frozenset({api_batch.PATH}), requests=requests)
-    return app
+    # Around the framework, not in it: what it does before any middleware costs a command 25 µs.
+    front = Front(app, desk, RouteTable(COMMANDS))
+    return RequestContext(HeadAsGet(front), unbounded=frozenset({api_batch.PATH}), requests=requests)
 
 
 def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:
@@ -58,6 +57,7 @@ def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:
         generate_unique_id_function=lambda route: route.name.rstrip("_"),
     )
     problems.install(app)
+    app.add_exception_handler(Exception, _unexpected)
     api_refusals.install(app)
     for route in COMMANDS:
         app.add_api_route(
@@ -69,6 +69,10 @@ def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:
     _health(app, ledger)
     api_docs.install(app)
     return app
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    return problems.render(request, problems.internal_error())
 
 
 async def _answered_before() -> Response:

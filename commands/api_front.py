@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from commands.api_desk import Desk
 from commands.api_route import CommandRoute
@@ -37,9 +38,9 @@ class RouteTable:
 
 
 class Front:
-    """ASGI middleware: commands to ``desk``, everything else to ``app``; the framework's exception handlers serve both."""
+    """An ASGI app: commands to ``desk``, everything else to ``app``, whose exception handlers serve both."""
 
-    def __init__(self, app: ASGIApp, *, desk: Desk, routes: RouteTable) -> None:
+    def __init__(self, app: FastAPI, desk: Desk, routes: RouteTable) -> None:
         self._app = app
         self._desk = desk
         self._routes = routes
@@ -55,7 +56,7 @@ class Front:
         except ClientDisconnect:
             return
         except Exception as error:
-            await (await answer_to(error, scope["app"], scope))(scope, receive, send)
+            await (await answer_to(error, self._app, scope))(scope, receive, send)
             return
         headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]

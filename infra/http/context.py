@@ -106,9 +106,10 @@ class RequestContext:
             await self._app(scope, receive, answer)
         except Exception as error:
             _log.error("request_failed", path=scope["path"], method=scope["method"], exc_info=error)
-            if answer.started:
+            if not answer.started:
+                await render(Request(scope), internal_error())(scope, receive, answer)
+            elif not answer.complete:
                 raise
-            await render(Request(scope), internal_error())(scope, receive, answer)
         # What was done is in the log itself; what was refused is only here.
         if answer.status >= 400:
             _log.info("request", method=scope["method"], path=scope["path"], status=answer.status)
@@ -133,6 +134,7 @@ class _Answer:
         self._send = send
         self._request_id = request_id
         self.started = False
+        self.complete = False
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
@@ -143,6 +145,8 @@ class _Answer:
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append((b"cache-control", b"no-store"))
             message = {**message, "headers": headers}
+        else:
+            self.complete = not message.get("more_body", False)
         await self._send(message)
 
 

@@ -193,12 +193,12 @@ def install(app: FastAPI) -> None:
 
 
 async def answer_to(error: Exception, app: FastAPI, scope: Scope) -> Response:
-    """What an app's handler for this kind of error answers, for what is answered before the app; raises the error where there is
-    none.
+    """What an app's handler for this kind of error answers, for what is answered before the app; raises an error that nobody
+    expected.
     """
     for kind in type(error).__mro__:
         handler: Any = app.exception_handlers.get(kind)
-        if handler is not None:
+        if handler is not None and kind is not Exception:
             response: Response = await handler(Request(scope), error)
             return response
     raise error

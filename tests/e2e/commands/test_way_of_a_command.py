@@ -120,7 +120,7 @@ class TestIfMatch:
     def test_any_version(self, api: Api) -> None:
         assert api.post(f"/v1/customers/{api.customer()}", {"timezone": "UTC"}, If_Match="*").status_code == 200
 
-    @pytest.mark.parametrize("tag", ["1", '"1', "", '"1", "2"'])
+    @pytest.mark.parametrize("tag", ["1", '"1', "", '"1", 2'])
     def test_garbage(self, api: Api, tag: str) -> None:
         answer = api.post(f"/v1/customers/{api.customer()}", {"timezone": "UTC"}, If_Match=tag)
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed-header")
