@@ -75,8 +75,9 @@ class Session:
         self._spans = spans
         self._committed = dict(states)
         self._readers = {partition: Reader(state) for partition, state in states.items()}
-        self._ends: dict[str, int] = {}  # of the log, asked at the time below; none: to be asked
-        self._ends_at = -HEARTBEAT_S
+        self._ends: dict[str, int] = {}  # of the log, as of the time below, that the rows are to reach; none: the next ones asked
+        self._ends_at = 0.0
+        self._asked_at = -HEARTBEAT_S
         # Python waits for Postgres a third of the time: a thread waits for it, so that the next batch is judged meanwhile.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="projector")
         self._committing: Future[int] | None = None
@@ -174,10 +175,15 @@ class Session:
         return step.events
 
     def _ask_ends(self) -> None:
-        """Once a second: that nothing comes may also mean that the log is away. Raises LogUnavailable."""
-        if not self._ends and time.monotonic() - self._ends_at >= HEARTBEAT_S:
-            self._ends_at = time.monotonic()
-            self._ends = self._log.ends(self._committed)
+        """Once a second, even while older ends are not reached: that nothing comes may mean that the log is away. Raises
+        LogUnavailable.
+        """
+        now = time.monotonic()
+        if now - self._asked_at >= HEARTBEAT_S:
+            self._asked_at = now
+            ends = self._log.ends(self._committed)
+            if not self._ends:
+                self._ends, self._ends_at = ends, now
 
     def _beat(self, committed: Mapping[str, int]) -> None:
         """Note since when the rows hold all that the log held, once they do; ``committed`` are the offsets that they stand at."""

@@ -31,7 +31,7 @@ from tests.faults.outage import (
 
 SECONDS = 60.0
 # So long after its begin an outage is known to all.
-KNOWN_S = 20.0
+KNOWN_S = 25.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.postgres]
 

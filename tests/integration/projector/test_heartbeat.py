@@ -62,3 +62,18 @@ def test_a_log_that_gives_nothing_because_it_is_away_leaves_them_stale(
     with pytest.raises(LogUnavailable):
         session.advance(0)
     assert not caught_up(connection)
+
+
+def test_a_log_that_goes_away_before_it_gave_what_it_had_is_found_out(
+    log: SqliteLog, writer: Writer, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> dict[str, int]:
+        raise LogUnavailable("no broker")
+
+    # given an end that was told, and is not reached
+    writer.write(list(tell()))
+    session.advance(0)
+    # when the log goes away, then that is seen while the end is still awaited
+    monkeypatch.setattr(log, "ends", away)
+    with pytest.raises(LogUnavailable):
+        session.advance(0)
