@@ -97,7 +97,10 @@ def _ends(admin: AdminClient, places: Iterable[TopicPartition], isolation: Isola
         found: dict[tuple[str, int], int] = {}
         for place, answer in asked.items():
             try:
-                found[place.topic, place.partition] = int(answer.result().offset)
+                # The request's own limit does not hold where the broker stalls.
+                found[place.topic, place.partition] = int(answer.result(max(0.0, deadline - time.monotonic())).offset)
+            except TimeoutError as error:
+                raise LogUnavailable(f"{place.topic}/{place.partition} gave no answer within {REQUEST_LIMIT_S:.0f} s") from error
             except KafkaException as error:
                 if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > deadline:
                     raise LogUnavailable(f"{place.topic}/{place.partition}: {error.args[0].str()}") from error
