@@ -16,9 +16,8 @@ _PATTERN = re.compile(rf"(cus|sub|inv|pay)_[0-9a-f]{{{_LENGTH}}}")
 
 def keyed_hash(secret: bytes, *parts: str) -> str:
     """HMAC-SHA-256 of the parts, each with its length, as 64 hex digits."""
-    encoded = [part.encode() for part in parts]
     mac = _mac(secret).copy()
-    mac.update(b"".join([b"%d:%b" % (len(part), part) for part in encoded]))
+    mac.update(b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)]))
     return mac.hexdigest()
 
 

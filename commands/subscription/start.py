@@ -88,6 +88,8 @@ def _price(unit: Unit, request: StartSubscription) -> Price:
 
 def _check_length(unit: Unit, subscription: Subscription) -> None:
     """Refuse a start so long ago that what is to be billed would not be one command's work."""
+    if subscription.anchor >= unit.now:
+        return
     begun = periods.first_index_from(subscription.anchor, subscription.timezone, subscription.terms.interval, unit.now)
     if begun > PERIODS_MAX:
         raise RuleViolated("too_many_periods", f"More than {PERIODS_MAX} periods would have begun by now.", "/start_at")
