@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from infra.eventlog.listener import Listener
+from infra.eventlog.listener import Entry, Listener
 from infra.eventlog.log import Log
 from infra.eventlog.rebuild import open_index
 from infra.eventlog.window import WindowThread
@@ -21,7 +21,9 @@ class InThread:
     def __init__(self, log: Log, folder: Path, clock: Callable[[], datetime], listener: Listener) -> None:
         self._window = WindowThread(log, partial(open_index, log, folder), derive, listener, clock)
         self.counts = self._window.counts
-        self.submit = self._window.submit
+
+    def submit(self, entry: Entry) -> None:
+        self._window.submit([entry])
 
     async def start(self) -> None:
         self._window.start()

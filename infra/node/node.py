@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 
@@ -20,17 +20,16 @@ from domain.catalog.events import ClockAdvanced
 from domain.errors import NotFound, Refusal, RuleViolated
 from domain.event import Event
 from domain.payment.aggregate import Payment
-from domain.registry import decode
 from infra.eventlog.counts import WindowCounts
 from infra.eventlog.index_queries import IndexQueries
-from infra.eventlog.listener import Committed, Entry, Listener
+from infra.eventlog.listener import Committed, Listener
 from infra.eventlog.log import Log
 from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import CATALOG
+from infra.node.catalog import NodeCatalog
 from infra.node.clocks import Clocks
 from infra.node.counts import NodeCounts, NodeState
 from infra.node.effects import Effects
-from infra.node.follower import CatalogFollower
 from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
 from infra.node.spans import CommandSpans
@@ -42,7 +41,6 @@ _log = structlog.get_logger(__name__)
 
 ANSWER_LIMIT_S = 15.0
 EXPIRE_S = 0.5
-CATALOG_LIMIT_S = 2.0
 DRAIN_LIMIT_S = 4.0
 
 
@@ -72,13 +70,10 @@ class Node:
         self._held: dict[str, list[Ticket]] = {}
         self._broken: dict[str, str] = {}
         self._stopped: dict[str, str] = {}
-        self._outbox: list[Entry] = []
         self._assigned: frozenset[str] = frozenset()
         self._closing = False
         self._failing = ""
         self._begun: set[str] = set()
-        self._catalog_read = False
-        self._catalog_moved = asyncio.Event()
         self._resumes: set[asyncio.Task[None]] = set()
         self.counts = NodeCounts()
         self._spans = None if tracer is None else CommandSpans(tracer)
@@ -86,7 +81,7 @@ class Node:
         self._clocks = Clocks(self._served_ledger, self._effects)
         self._listener = LoopListener(self)
         self._window = window(self._listener)
-        self._follower = CatalogFollower(log, self._listener.catalog, self._listener.catalog_read, self._listener.died)
+        self._catalog = NodeCatalog(log, self.catalog, self._listener)
 
     async def start(self) -> None:
         """Begin to own, and to fire timers."""
@@ -96,18 +91,8 @@ class Node:
         self._ticking = self._loop.create_task(self._clocks.run())
         self._ticking.add_done_callback(self._ticker_ended)
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
-        self._follower.start()
+        self._catalog.start()
         await self._window.start()
-
-    def _hand_over(self, entry: Entry) -> None:
-        """Give an entry to the window process with all others of this turn: each call of it costs as much as a small command."""
-        if not self._outbox:
-            self._loop.call_soon(self._send)
-        self._outbox.append(entry)
-
-    def _send(self) -> None:
-        entries, self._outbox = self._outbox, []
-        self._window.submit(entries)
 
     def _expire(self) -> None:
         """Answer who has waited too long; what they asked for still may be done."""
@@ -131,7 +116,7 @@ class Node:
         end = self._loop.time() + DRAIN_LIMIT_S
         while any(served.unsettled for served in self._partitions.values()) and self._loop.time() < end:
             await asyncio.sleep(0.01)
-        await asyncio.to_thread(self._follower.close)
+        await self._catalog.close()
         await self._window.close()
         await asyncio.sleep(0)  # lets the callbacks that it left run
 
@@ -160,7 +145,7 @@ class Node:
         try:
             return await future
         except Refusal:
-            if not await self._catalog_moved_on(seen):
+            if self.decides_once or not await self._catalog.moved_on(seen):
                 raise
             return await self._accept(command, succession)
 
@@ -173,14 +158,6 @@ class Node:
         if command.customer:
             served.fire_due(command.key)
         return served.enqueue(command, self._loop.time() + ANSWER_LIMIT_S, succession).future
-
-    async def _catalog_moved_on(self, seen: int) -> bool:
-        if self.decides_once:
-            return False
-        if not await asyncio.to_thread(self._follower.read_to_end, CATALOG_LIMIT_S):
-            raise Unavailable("catalog_behind", "The catalog could not be read to its end in time.")
-        await asyncio.sleep(0)  # what was read has hopped onto the loop before
-        return self.catalog.sequence > seen
 
     async def _submit_own(self, command: Command) -> Answer:
         """An outcome's: never refused for the queue's length. What fell due before it came goes first: after a standstill a
@@ -200,7 +177,7 @@ class Node:
 
     def _may_decide(self, served: Served) -> bool:
         """The catalog position that a partition's events carry never falls: its owner has read that far first."""
-        return self._catalog_read and self.catalog.sequence >= served.catalog_sequence
+        return self._catalog.is_read and self.catalog.sequence >= served.catalog_sequence
 
     def _served(self, name: str) -> Served:
         served = self._partitions.get(name)
@@ -238,14 +215,7 @@ class Node:
         return [f"{name}@{ends[name]}" for name in (*self._ledger, CATALOG) if ends.get(name)]
 
     async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
-        end = self._loop.time() + timeout_s
-        while self.catalog.sequence < sequence:
-            self._catalog_moved.clear()
-            try:
-                await asyncio.wait_for(self._catalog_moved.wait(), end - self._loop.time())
-            except TimeoutError:
-                return False
-        return True
+        return await self._catalog.reaches(sequence, timeout_s)
 
     def unready(self) -> list[str]:
         missing = sorted(self._assigned - self._partitions.keys() - self._broken.keys())
@@ -253,7 +223,7 @@ class Node:
         reasons += [f"partition {name} is not served: {self._stopped.get(name, 'it is being taken over')}" for name in missing]
         if not self._assigned:
             reasons.append("no partition is assigned to this node")
-        if not self._catalog_read:
+        if not self._catalog.is_read:
             reasons.append("the catalog has not been read yet")
         if self._failing:
             reasons.append(f"the log takes no write: {self._failing}")
@@ -304,7 +274,7 @@ class Node:
             last_time=datetime.fromisoformat(state.time) if state.time else None,
             now=self._clock,
             counts=self.counts,
-            submit=self._hand_over,
+            submit=self._window.submit,
             spans=self._spans,
         )
         self._partitions[name] = served
@@ -312,30 +282,21 @@ class Node:
         self._stopped.pop(name, None)
         self._failing = ""
         if name == CATALOG:
-            rows = served.queries.notifications(self.catalog.sequence, inclusive=False)
-            self._learn([(decode(row.stream, row.version, row.type, row.value), row.sequence) for row in rows])
-            self._catalog_read = True
-            self._follower.owned.set()
+            self._catalog.own(served.queries)
         for ticket in self._held.pop(name, []):
             served.admit(ticket)
         self._begin()
 
     def on_catalog(self, events: Sequence[tuple[Event, int]]) -> None:
         """What the follower read; as the catalog's owner we may know it already."""
-        self._learn(events)
+        self._catalog.learn(events)
         self._begin()
         if any(isinstance(event, ClockAdvanced) for event, _ in events) and CATALOG not in self._partitions:
             self._resume()
 
     def on_catalog_read(self) -> None:
-        self._catalog_read = True
+        self._catalog.is_read = True
         self._begin()
-
-    def _learn(self, events: Iterable[tuple[Event, int]]) -> None:
-        for event, sequence in events:
-            if sequence > self.catalog.sequence:
-                self.catalog.apply(event, sequence)
-        self._catalog_moved.set()
 
     def _begin(self) -> None:
         """Where a partition may decide from now on: send its open attempts again, go on with test clocks that were advancing."""
@@ -396,7 +357,7 @@ class Node:
         """It is served no more."""
         self._begun.discard(served.name)
         if served.name == CATALOG:
-            self._follower.owned.clear()
+            self._catalog.disown()
         served.queries.close()
 
     def on_settled(self, results: Sequence[tuple[object, Committed]]) -> None:
@@ -411,7 +372,7 @@ class Node:
     def _follow(self, served: Served, decided: Decided, committed: Committed) -> None:
         """What a commit sets going: the catalog's view, and calls to providers."""
         if served.name == CATALOG:
-            self._learn(zip(decided.events, count(committed.sequence - len(decided.events) + 1), strict=False))
+            self._catalog.learn(zip(decided.events, count(committed.sequence - len(decided.events) + 1), strict=False))
             self._begin()
             return
         for key, wrapped in decided.data_keys.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from infra.eventlog.counts import WindowCounts
@@ -21,8 +20,8 @@ class Window(Protocol):
         """Begin to own."""
         ...
 
-    def submit(self, entries: Iterable[Entry], /) -> None:
-        """Let ``entries`` wait for the next window, in their order."""
+    def submit(self, entry: Entry, /) -> None:
+        """Let it wait for the next window, behind all before it."""
         ...
 
     async def close(self) -> None:

@@ -37,9 +37,11 @@ class WindowProcess:
         self._listener = listener
         self._numbers = count()
         self._tokens: dict[str, dict[int, object]] = {}  # of what is not settled, by partition: a token stays here
+        self._outbox: list[Entry] = []
         self._closing = False
 
     async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         with theirs:
             # A session of its own keeps the terminal's Ctrl-C from it: it ends when it is told to, or when our end closes.
@@ -51,13 +53,17 @@ class WindowProcess:
         self._send(self._settings)
         self._listening = asyncio.create_task(self._listen())
 
-    def submit(self, entries: Iterable[Entry]) -> None:
-        numbered = []
-        for entry in entries:
-            number = next(self._numbers)
-            self._tokens.setdefault(entry.partition, {})[number] = entry.token
-            numbered.append(Entry(entry.partition, entry.epoch, number, entry.append, entry.derived))
-        self._send(numbered)
+    def submit(self, entry: Entry) -> None:
+        if not self._outbox:
+            self._loop.call_soon(self._send_outbox)
+        number = next(self._numbers)
+        self._tokens.setdefault(entry.partition, {})[number] = entry.token
+        self._outbox.append(Entry(entry.partition, entry.epoch, number, entry.append, entry.derived))
+
+    def _send_outbox(self) -> None:
+        """All of a turn of the loop together: each message costs as much as a small command."""
+        entries, self._outbox = self._outbox, []
+        self._send(entries)
 
     async def close(self) -> None:
         self._closing = True

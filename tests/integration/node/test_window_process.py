@@ -88,16 +88,16 @@ def test_it_commits_refuses_counts_and_ends(settings: Settings) -> None:
         assert heard.error is None
         assert heard.ours == {"0", "1", "catalog"}
         # when an entry is right, and one contradicts it
-        window.submit([heard.entry("first", 1)])
+        window.submit(heard.entry("first", 1))
         await until(lambda: "first" in heard.committed)
         epoch = heard.epochs["0"]
-        window.submit([heard.entry("again", 1)])
+        window.submit(heard.entry("again", 1))
         # then one is there for every reader, the other refused
         await until(lambda: "again" in heard.refusals and heard.epochs["0"] > epoch)
         assert heard.committed["first"].sequence == 1
         assert [row.stream for row in heard.queries["0"].stream_events("sub_1")] == ["sub_1"]
         # and under the new epoch it goes on
-        window.submit([heard.entry("second", 2)])
+        window.submit(heard.entry("second", 2))
         await until(lambda: "second" in heard.committed)
         await until(lambda: window.counts.windows["committed"] == 2)
         assert window.counts.windows["refused"] == 1
@@ -121,7 +121,7 @@ def test_a_process_that_is_killed_is_told(settings: Settings) -> None:
 def test_it_is_gone_with_the_node_and_the_next_one_serves(settings: Settings) -> None:
     async def scenario() -> None:
         window, heard = await serving(settings)
-        window.submit([heard.entry("first", 1)])
+        window.submit(heard.entry("first", 1))
         await until(lambda: "first" in heard.committed)
         window._entries.transport.abort()  # as when the node is killed
         await window._process.wait()
@@ -138,7 +138,7 @@ def test_signals_for_the_node_do_not_end_it(settings: Settings) -> None:
         window, heard = await serving(settings)
         os.kill(window._process.pid, signal.SIGTERM)
         os.kill(window._process.pid, signal.SIGINT)
-        window.submit([heard.entry("first", 1)])
+        window.submit(heard.entry("first", 1))
         await until(lambda: "first" in heard.committed)
         await window.close()
         assert window._process.returncode == 0

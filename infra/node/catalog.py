@@ -1,0 +1,68 @@
+"""The catalog as a node knows it: from its own partition where it owns it, else by following."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from commands.catalog.view import CatalogView
+from commands.ports import Unavailable
+from domain.event import Event
+from domain.registry import decode
+from infra.eventlog.index_queries import IndexQueries
+from infra.eventlog.log import Log
+from infra.node.follower import CatalogFollower
+from infra.node.listener import LoopListener
+
+READ_LIMIT_S = 2.0
+
+
+class NodeCatalog:
+    """``view`` is what commands decide on; ``is_read`` once the end that the log had at the start has been reached."""
+
+    def __init__(self, log: Log, view: CatalogView, listener: LoopListener) -> None:
+        self.view = view
+        self.is_read = False
+        self._moved = asyncio.Event()
+        self._follower = CatalogFollower(log, listener.catalog, listener.catalog_read, listener.died)
+
+    def start(self) -> None:
+        self._follower.start()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._follower.close)
+
+    def own(self, queries: IndexQueries) -> None:
+        """Its partition is served here from now on: what the index holds is all there is."""
+        rows = queries.notifications(self.view.sequence, inclusive=False)
+        self.learn([(decode(row.stream, row.version, row.type, row.value), row.sequence) for row in rows])
+        self.is_read = True
+        self._follower.owned.set()
+
+    def disown(self) -> None:
+        self._follower.owned.clear()
+
+    def learn(self, events: Iterable[tuple[Event, int]]) -> None:
+        """Take in events with their sequences; those that are known already change nothing."""
+        for event, sequence in events:
+            if sequence > self.view.sequence:
+                self.view.apply(event, sequence)
+        self._moved.set()
+
+    async def reaches(self, sequence: int, timeout_s: float) -> bool:
+        """Wait until that much is known."""
+        end = asyncio.get_running_loop().time() + timeout_s
+        while self.view.sequence < sequence:
+            self._moved.clear()
+            try:
+                await asyncio.wait_for(self._moved.wait(), end - asyncio.get_running_loop().time())
+            except TimeoutError:
+                return False
+        return True
+
+    async def moved_on(self, seen: int) -> bool:
+        """Follow to the log's end: is there more than ``seen``? Raises Unavailable."""
+        if not await asyncio.to_thread(self._follower.read_to_end, READ_LIMIT_S):
+            raise Unavailable("catalog_behind", "The catalog could not be read to its end in time.")
+        await asyncio.sleep(0)  # what was read has hopped onto the loop before
+        return self.view.sequence > seen
