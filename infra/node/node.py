@@ -102,6 +102,7 @@ class Node:
                 if ticket.deadline > now:
                     break  # they stand in the order in which they came
                 if ticket.deadline:
+                    self._failing = self._failing or "a commit has no answer"
                     fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
 
