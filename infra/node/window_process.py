@@ -47,7 +47,7 @@ class WindowProcess:
             # A session of its own keeps the terminal's Ctrl-C from it: it ends when it is told to, or when our end closes.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "infra.window_child", str(theirs.fileno()),
-                pass_fds=[theirs.fileno()], start_new_session=True,
+                stdin=asyncio.subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
             )  # fmt: skip
         self._reports, self._entries = await asyncio.open_connection(sock=ours)
         self._send(self._settings)
