@@ -11,7 +11,6 @@ import pickle
 import signal
 import socket
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO
@@ -29,8 +28,6 @@ from infra.node.window_process import SIZE_BYTES, framed
 from infra.runtime import tune
 from infra.settings import Settings
 
-COUNTS_EVERY_S = 1.0
-
 
 class Reports:
     """The window thread's listener: everything goes to the node."""
@@ -38,7 +35,6 @@ class Reports:
     def __init__(self, end: socket.socket) -> None:
         self.window: WindowThread
         self._end = end
-        self._counted_at = 0.0
 
     def _tell(self, name: str, *arguments: object) -> None:
         self._end.sendall(framed((name, arguments)))
@@ -60,9 +56,8 @@ class Reports:
         self._count()
 
     def settled(self, results: Sequence[tuple[object, Committed]]) -> None:
+        self._count()  # before: who is answered finds it counted
         self._tell("settled", results)
-        if time.monotonic() - self._counted_at > COUNTS_EVERY_S:
-            self._count()
 
     def proved(self) -> None:
         self._tell("proved")
@@ -83,7 +78,6 @@ class Reports:
         self._tell("died", _portable(error))
 
     def _count(self) -> None:
-        self._counted_at = time.monotonic()
         self._tell("counted", self.window.counts)
 
 

@@ -13,7 +13,7 @@ class Window(Protocol):
 
     @property
     def counts(self) -> WindowCounts:
-        """What it counts, at most a moment old."""
+        """What it counts."""
         ...
 
     async def start(self) -> None:

@@ -246,6 +246,8 @@ class _Kept:
                 return
             _log.warning("postgres_ended", code=code)
             self.process = self._launch()
+            if self._stopping.is_set():  # by somebody who saw the one before
+                return
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import psycopg
 import pytest
 
-from infra.postgres.embedded import EmbeddedPostgresError, embedded_postgres
+from infra.postgres.embedded import EmbeddedPostgresError, _Kept, embedded_postgres
 from tests.integration.kafka.support import until
 
 pytestmark = pytest.mark.slow
@@ -120,3 +121,28 @@ def test_a_server_that_cannot_start_shows_why(tmp_path: Path) -> None:
     # when it is started, then the error carries the server's own words
     with pytest.raises(EmbeddedPostgresError, match="no_such_setting"), embedded_postgres(tmp_path / "pg"):
         pytest.fail("it must not come up")
+
+
+def test_a_server_started_again_while_it_is_stopped_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.postgres.embedded._RESTART_PAUSE_S", 0.0)
+    started: list[subprocess.Popen[bytes]] = []
+    again, stopping = Event(), Event()
+
+    def launch() -> subprocess.Popen[bytes]:
+        if started:  # the second is on its way when somebody looks at the first for the last time
+            again.set()
+            stopping.wait(10)
+        started.append(subprocess.Popen(["sleep", "60"]))
+        return started[-1]
+
+    server = _Kept(launch)
+    server.keep()
+    started[0].kill()
+    assert again.wait(10)
+    stopper = Thread(target=server.stop)
+    stopper.start()
+    until(server._stopping.is_set)
+    stopping.set()
+    stopper.join(10)
+    assert not stopper.is_alive()
+    assert [process.poll() is not None for process in started] == [True, True]
