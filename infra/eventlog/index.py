@@ -184,8 +184,9 @@ class Index:
         ]
         write = self._writing.executemany
         write("INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?)", streams)
-        write("INSERT OR REPLACE INTO customers (clock, key) VALUES (?, ?)", clocks)
-        write("UPDATE timers SET clock = ?1 WHERE key = ?2 AND clock <> ?1", clocks)
+        if clocks:
+            write("INSERT OR REPLACE INTO customers (clock, key) VALUES (?, ?)", clocks)
+            write("UPDATE timers SET clock = ?1 WHERE key = ?2 AND clock <> ?1", clocks)
         write("DELETE FROM timers WHERE key = ? AND stream = ?", [(key, stream) for stream, key, _ in rows])
         write("INSERT INTO timers VALUES (?, ?, ?, ?, COALESCE((SELECT clock FROM customers WHERE key = ?), ''))", timers)
 

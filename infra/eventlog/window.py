@@ -15,6 +15,7 @@ from threading import Condition, Thread
 
 import structlog
 
+from infra.eventlog.checkpoints import Checkpoints
 from infra.eventlog.counts import WindowCounts
 from infra.eventlog.derived import Derive
 from infra.eventlog.index import Index, IndexConflict, IndexUnusable
@@ -69,6 +70,7 @@ class WindowThread:
         self._proof_at = 0.0
         self._failing_since: float | None = None
         self.counts = WindowCounts()
+        self._checkpoints = Checkpoints()
         self._thread = Thread(target=self._run, name="window", daemon=True)
 
     def start(self) -> None:
@@ -90,6 +92,7 @@ class WindowThread:
             raise TimeoutError(f"the window thread did not end within {CLOSE_LIMIT_S} s")
 
     def _run(self) -> None:
+        self._checkpoints.start()
         try:
             owner = self._log.owner()
             try:
@@ -102,6 +105,8 @@ class WindowThread:
         except BaseException as error:  # told, never silent: without this thread nothing is served
             log.exception("window thread died")
             self._listener.died(error)
+        finally:
+            self._checkpoints.close()
 
     def _release(self) -> None:
         for takeover in self._takeovers:
@@ -152,7 +157,9 @@ class WindowThread:
         """Serve these no more; gives those that were served."""
         withdrawn = frozenset(partitions) & self._serving.keys()
         for partition in withdrawn:
-            self._serving.pop(partition).close()
+            index = self._serving.pop(partition)
+            self._checkpoints.discard(index.path)
+            index.close()
         return withdrawn
 
     def _take_over(self, owner: Owner) -> None:
@@ -196,6 +203,7 @@ class WindowThread:
 
     def _serve(self, partition: str, index: Index) -> None:
         self._serving[partition] = index
+        self._checkpoints.add(index.path)
         log.info("serving", partition=partition, term=index.state.term, sequence=index.state.sequence)
         self._listener.serving(partition, index.queries, index.state, self._next_epoch(partition))
 
