@@ -24,17 +24,27 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
+    if "--help" in options:
+        return _help(names)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     RESULTS.mkdir(parents=True, exist_ok=True)
     return max([_run(name, options) for name in names or MEASUREMENTS])
+
+
+def _help(names: list[str]) -> int:
+    """The options of those that are named; of none, which there are."""
+    if not names:
+        print(f"{__doc__}\nThere are {', '.join(MEASUREMENTS)}. NAME --help shows the options of one.")
+    return max((subprocess.call([sys.executable, "-m", f"bench.{name}", "--help"]) for name in names), default=0)
 
 
 def _run(name: str, options: list[str]) -> int:
     ended = subprocess.run([sys.executable, "-m", f"bench.{name}", "--json", *options], stdout=subprocess.PIPE, check=False)
     if ended.returncode:
         return 1
+    result = Result.from_json(orjson.loads(ended.stdout))
     (RESULTS / f"{name}.json").write_bytes(ended.stdout)
-    show(Result.from_json(orjson.loads(ended.stdout)), json=False)
+    show(result, json=False)
     return 0
 
 

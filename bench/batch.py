@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.commands import Subject, start
-from bench.harness.command import Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
+from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
 from bench.harness.deployment import deployed
 from bench.harness.result import Line, Result, Target, show, told
 from bench.harness.shop import TRIAL, open_shop
@@ -23,7 +23,9 @@ NOTES = (
 )
 
 
-def batch(seconds: Seconds = 3.0, rounds: Rounds = 3, customers: int = 20_000, log: OneLog = None, json: Json = False) -> None:
+def batch(
+    seconds: Seconds = 3.0, rounds: Rounds = 3, customers: Customers = 20_000, log: OneLog = None, json: Json = False
+) -> None:
     """The batch route ÷ the single route."""
     with workspace() as folder, addresses(folder, log) as found:
         lines = [

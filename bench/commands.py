@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.harness.command import Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
+from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
 from bench.harness.deployment import Service, deployed
 from bench.harness.empty import empty_endpoint
 from bench.harness.load import CONNECTIONS, Load, Request, load
@@ -52,7 +52,9 @@ class Subject:
         self.cpu_ms.append(1000 * (cpu_s(service.process) - cpu) / found.answered)
 
 
-def commands(seconds: Seconds = 3.0, rounds: Rounds = 5, customers: int = 20_000, log: OneLog = None, json: Json = False) -> None:
+def commands(
+    seconds: Seconds = 3.0, rounds: Rounds = 5, customers: Customers = 20_000, log: OneLog = None, json: Json = False
+) -> None:
     """Durable commands over HTTP ÷ an empty endpoint."""
     with workspace() as folder, addresses(folder, log) as found:
         lines = [

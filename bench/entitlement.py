@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from bench.harness.command import Json, Rounds, Seconds, main, workspace
+from bench.harness.command import Customers, Json, Rounds, Seconds, main, workspace
 from bench.harness.deployment import Service, deployed
 from bench.harness.empty import empty_endpoint
 from bench.harness.load import Load, Request, load
@@ -26,7 +26,7 @@ NOTES = (
 )
 
 
-def entitlement(seconds: Seconds = 3.0, rounds: Rounds = 5, customers: int = 5_000, json: Json = False) -> None:
+def entitlement(seconds: Seconds = 3.0, rounds: Rounds = 5, customers: Customers = 5_000, json: Json = False) -> None:
     """Entitlement checks over HTTP ÷ an empty GET endpoint."""
     with (
         workspace() as folder,

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from bench.commands import start
-from bench.harness.command import Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
+from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
 from bench.harness.deployment import Deployment, deployed
 from bench.harness.load import Load, load
 from bench.harness.result import Line, Result, Target, show, told
@@ -35,7 +35,7 @@ NOTES = (
 
 
 def event_to_row(
-    seconds: Seconds = 5.0, rounds: Rounds = 3, customers: int = 5_000, log: OneLog = None, json: Json = False
+    seconds: Seconds = 5.0, rounds: Rounds = 3, customers: Customers = 5_000, log: OneLog = None, json: Json = False
 ) -> None:
     """From a command's answer to its row, at half load."""
     with workspace() as folder, addresses(folder, log) as found:

@@ -22,6 +22,7 @@ from tests.kafka_broker.provide import kafka
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of the table.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Length of one round under load.")]
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How often ceiling and subject take turns; medians are shown.")]
+Customers = Annotated[int, typer.Option("--customers", min=1, help="How many customers there are when it begins.")]
 Rows = Annotated[int, typer.Option("--rows", min=4, help="How many subscribers are imported beforehand.")]
 
 

@@ -36,7 +36,7 @@ def import_file(
     api_key: ApiKey = "",
     json: Json = False,
 ) -> None:
-    """Bring existing subscribers from a CSV into the ledger, through the same commands as anybody's.
+    """Bring existing subscribers from a CSV into the ledger. It sends the same commands as anybody.
 
     The key has to permit writing and backdating. Run it again after an interruption: what was done is not done twice. Refused
     rows go to a file beside FILE. Exits 1 where a row was refused or the control total differs.

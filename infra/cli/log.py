@@ -68,7 +68,7 @@ def load_export(
     keys: Keys = None,
     json: Json = False,
 ) -> None:
-    """Load an export into this environment's log, which must be empty; every hash stays as it is."""
+    """Load an export into this environment's log. The log must be empty; every hash stays as it is."""
     with open_log(settings_for((), quiet=True)) as log, counting("records") as progress:
         manifest = load(log, file, progress, keys=keys)
     records = sum(manifest.counts.values())
@@ -84,7 +84,10 @@ def verify_log(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Walk a log from its start and check sequence, term, stream versions, the hash chain and that every event decodes."""
+    """Check that a log is whole and unchanged.
+
+    Walks it from its start: sequence, term, stream versions and hash chain fit, and every event decodes. Exits 1 where not.
+    """
     with counting("records") as progress:
         if file is not None:
             report = verify_export(file, _decodes, progress)
@@ -176,7 +179,7 @@ def _kafka(settings: Settings) -> dict[str, str]:
 
 @topics_app.command("create")
 def topics_create() -> None:
-    """Create what is missing of the topics, with the settings that keep everything; what exists stays as it is."""
+    """Create what is missing of the topics. They get the settings that keep everything; what exists stays as it is."""
     settings = settings_for((), quiet=True)
     topics.create(_kafka(settings), settings.environment, settings.partitions, settings.replication_factor, settings.min_insync)
     console.print(f"topics of {settings.environment!r} are there; subledger topics check tells whether they are safe")

@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run() -> None:
-    """Run everything on this machine, with a demo tenant in a sandbox, until Ctrl-C.
+    """Run everything on this machine, until Ctrl-C. In a sandbox with a demo tenant.
 
     The log is an SQLite file, or Kafka where SUBLEDGER_KAFKA_BOOTSTRAP is set; Postgres is our own, or that of
     SUBLEDGER_POSTGRES_DSN.
@@ -32,7 +32,7 @@ def commands() -> None:
 
 
 def queries() -> None:
-    """Serve the query API over the read models in SUBLEDGER_POSTGRES_DSN."""
+    """Serve the query API. It reads the rows in SUBLEDGER_POSTGRES_DSN."""
     run_process(serve_queries, settings_for(("secret", "admin_key")))
 
 

@@ -43,9 +43,9 @@ def tail(
     api_key: ApiKey = "",
     json: Annotated[bool, typer.Option("--json", help="Print each event as one line of JSON, for programs.")] = False,
 ) -> None:
-    """Print the tenant's events as they come, until Ctrl-C; over outages of the ledger too.
+    """Print the tenant's events as they come, until Ctrl-C.
 
-    Exits 1 where the ledger left out an event. Ctrl-C tells where to go on.
+    It stays over outages of the ledger. Exits 1 where the ledger left out an event. Ctrl-C tells where to go on.
     """
     filters: dict[str, str | Sequence[str]] = {"type": type or []}
     if customer is not None:

@@ -145,7 +145,7 @@ def field_error(error: Mapping[str, Any]) -> FieldError:
     """A pydantic error as ours. Its input is left out: it may be personal."""
     location, *path = (str(part) for part in error["loc"])
     pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
-    return FieldError(location=location, pointer=pointer, code=error["type"], detail=error["msg"])
+    return FieldError(location=location, pointer=pointer, code=error["type"], detail=error["msg"].removeprefix("Value error, "))
 
 
 _HTTP_CODES = {

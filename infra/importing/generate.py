@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     total = generate(given.path, given.rows, given.seed)
-    print(f"{total.customers} customers, {total.cancelled} cancelled, {total.invoices} invoices, {_text(total.billed)} USD")
+    print(f"{total.customers} customers, {total.cancelled} cancelled, {total.invoices} invoices, {total.billed / 100:.2f} USD")
 
 
 if __name__ == "__main__":
