@@ -11,6 +11,7 @@ from infra.eventlog.reader import LogBroken
 from infra.eventlog.rebuild import RebuildFailed
 from infra.importing.errors import ImportFailed
 from infra.ledger_client import LedgerUnreachable, Refused
+from infra.node.window_process import WindowProcessError
 from infra.postgres.embedded import EmbeddedPostgresError
 from infra.settings import SettingsError
 from infra.supervisor import ChildDied
@@ -28,6 +29,7 @@ EXPECTED = (
     LogUnavailable,
     LogBroken,
     IndexUnusable,
+    WindowProcessError,
     RebuildFailed,
     ExportBroken,
     EmbeddedPostgresError,

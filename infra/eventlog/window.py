@@ -20,7 +20,17 @@ from infra.eventlog.counts import WindowCounts
 from infra.eventlog.derived import Derive
 from infra.eventlog.index import Index, IndexConflict, IndexUnusable
 from infra.eventlog.listener import Entry, Listener
-from infra.eventlog.log import Aborted, AppendError, Log, LogUnavailable, NotOwner, OutcomeUnknown, Owner, RecordRefused
+from infra.eventlog.log import (
+    Aborted,
+    AppendError,
+    Log,
+    LogUnavailable,
+    LogUnusable,
+    NotOwner,
+    OutcomeUnknown,
+    Owner,
+    RecordRefused,
+)
 from infra.eventlog.number import CatalogFell
 from infra.eventlog.takeover import Takeover
 from infra.eventlog.window_commit import WindowCommit
@@ -102,6 +112,8 @@ class WindowThread:
             finally:
                 self._release()
                 owner.close()
+        except LogUnusable as error:  # for the operator to mend: whoever is told says it, in one line
+            self._listener.died(error)
         except BaseException as error:  # told, never silent: without this thread nothing is served
             log.exception("window thread died")
             self._listener.died(error)

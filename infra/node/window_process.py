@@ -24,8 +24,8 @@ from infra.settings import Settings
 CLOSE_LIMIT_S = 7.0
 
 
-class WindowEnded(RuntimeError):
-    """The window process has ended without having been told to."""
+class WindowProcessError(RuntimeError):
+    """The window process has ended without having been told to, or does not although it was."""
 
 
 class WindowProcess:
@@ -71,6 +71,8 @@ class WindowProcess:
         try:
             await asyncio.wait_for(self._process.wait(), CLOSE_LIMIT_S)
             await self._listening
+        except TimeoutError:
+            raise WindowProcessError(f"the window process did not end within {CLOSE_LIMIT_S:.0f} s, and is killed") from None
         finally:
             self._listening.cancel()
             self._entries.close()
@@ -78,7 +80,8 @@ class WindowProcess:
                 self._process.kill()
 
     def _send(self, message: object) -> None:
-        self._entries.write(framed(message))
+        if not self._entries.is_closing():  # that it has ended `_listen` tells; a write would raise something that hides it
+            self._entries.write(framed(message))
 
     async def _listen(self) -> None:
         """Pass on what the process reports until it ends."""
@@ -89,7 +92,7 @@ class WindowProcess:
                 getattr(self, name)(*arguments)
         except (asyncio.IncompleteReadError, ConnectionError):
             if not self._closing:
-                self._listener.died(WindowEnded(f"the window process has ended, with status {await self._process.wait()}"))
+                self._listener.died(WindowProcessError(f"the window process has ended, with status {await self._process.wait()}"))
         except Exception as error:
             self._listener.died(error)
 

@@ -92,6 +92,11 @@ class Service:
         assert self._process is not None
         _kill(psutil.Process(self._process.pid).children())
 
+    def wait(self, limit_s: float = STOP_LIMIT_S) -> int:
+        """Until it has ended by itself; gives the exit code. Raises TimeoutExpired."""
+        assert self._process is not None
+        return self._process.wait(limit_s)
+
     def stop(self) -> None:
         self.terminate()
 

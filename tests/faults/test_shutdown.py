@@ -49,3 +49,15 @@ def test_a_node_that_is_told_to_end_loses_no_command(log: Log, tmp_path: Path, r
     found = find(partitions(running.settings), receipts)
     assert found.commands >= len(receipts) > CUSTOMERS * 2
     assert found.claims == 2 * (PARTITIONS + 1)
+
+
+def test_a_node_whose_window_process_is_killed_ends_and_says_why(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    # given a command node
+    with lone_node("embedded", tmp_path, request) as (_, node):
+        # when the process that commits its windows is killed
+        node.kill_child()
+        # then it ends too, and its last word is one plain line
+        assert node.wait() == 2
+    said = (tmp_path / "commands.log").read_text()
+    assert said.splitlines()[-1] == "subledger: the window process has ended, with status -9"
+    assert "Traceback" not in said

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from infra.eventlog.derived import Derived
 from infra.eventlog.index_queries import IndexQueries
@@ -18,7 +19,8 @@ from infra.eventlog.log import LogUnusable
 from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import Append, Event
 from infra.eventlog.sqlite import SqliteLog
-from infra.node.window_process import WindowEnded, WindowProcess
+from infra.node import window_process
+from infra.node.window_process import WindowProcess, WindowProcessError
 from infra.settings import Settings
 from tests.integration.node.support import until
 
@@ -112,8 +114,39 @@ def test_a_process_that_is_killed_is_told(settings: Settings) -> None:
         window, heard = await serving(settings)
         os.kill(window._process.pid, signal.SIGKILL)
         await until(lambda: heard.error is not None)
-        assert isinstance(heard.error, WindowEnded)
+        assert isinstance(heard.error, WindowProcessError)
         await window.close()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_is_killed_while_it_starts_is_told_and_closed_like_any_other(settings: Settings) -> None:
+    async def scenario() -> None:
+        # given a process that has not read what it was sent
+        heard = Heard(epochs={"0": 1})
+        window = WindowProcess(settings, heard)
+        await window.start()
+        # when it is killed, and what comes is still submitted
+        window._process.kill()
+        await until(lambda: heard.error is not None)
+        window.submit(heard.entry("late", 1))
+        await asyncio.sleep(0)
+        # then that it has ended is the one thing that is told
+        await window.close()
+        assert isinstance(heard.error, WindowProcessError)
+
+    uvloop.run(scenario())  # the node's loop: asyncio's own lets one write on what is closed
+
+
+def test_one_that_hangs_is_killed_in_the_end(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_process, "CLOSE_LIMIT_S", 0.1)
+
+    async def scenario() -> None:
+        window, _ = await serving(settings)
+        os.kill(window._process.pid, signal.SIGSTOP)
+        with pytest.raises(WindowProcessError, match="did not end"):
+            await window.close()
+        assert await window._process.wait() == -signal.SIGKILL
 
     asyncio.run(scenario())
 
@@ -146,11 +179,12 @@ def test_signals_for_the_node_do_not_end_it(settings: Settings) -> None:
     asyncio.run(scenario())
 
 
-def test_a_log_that_cannot_be_owned_is_told_as_what_it_is(settings: Settings) -> None:
+def test_a_log_that_cannot_be_owned_is_told_as_what_it_is(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
     async def scenario() -> None:
         window, _ = await serving(settings)
         second, heard = await serving(settings)
         assert isinstance(heard.error, LogUnusable)
+        assert "Traceback" not in capfd.readouterr().err  # it is said in one line, by the node
         await second.close()
         await window.close()
 
