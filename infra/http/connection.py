@@ -90,7 +90,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if len(self.headers) > HEADERS_MAX:
+        if len(self.headers) > HEADERS_MAX or len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > HEAD_BYTES_MAX:
             self._head_too_large = True
             raise _HeadTooLarge
         super().on_headers_complete()

@@ -242,6 +242,7 @@ def test_a_body_that_the_app_does_not_read_is_not_awaited(monkeypatch: pytest.Mo
     [
         pytest.param(b"GET / HTTP/1.1\r\nHost: t\r\n" + b"a: b\r\n" * 200 + b"\r\n", b"", (431, "head-too-large"), id="lines"),
         pytest.param(b"GET / HTTP/1.1\r\nA: ", b"a" * 10_000, (431, "head-too-large"), id="a long line"),
+        pytest.param(b"GET / HTTP/1.1\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", b"", (431, "head-too-large"), id="one piece"),
         pytest.param(b"GET /", b"a" * 10_000, (431, "head-too-large"), id="a long path"),
         pytest.param(POST.replace(b"Content-Length: 1000000", b"Transfer-Encoding: chunked") + b"0\r\n", b"a: b\r\n" * 200,
                      (431, "head-too-large"), id="lines behind a body"),
