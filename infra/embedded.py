@@ -70,7 +70,9 @@ def _check_port(host: str, port: int, named: str) -> None:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     """SIGTERM ends a run as Ctrl-C does; and SIGINT does even where a shell had it ignored, as for jobs in its background."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
+    # asyncio.run knows what to do at SIGINT: cancel. At an exception out of nowhere it would complain of its task.
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: lambda *_: signal.raise_signal(signal.SIGINT)}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
