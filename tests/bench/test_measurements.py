@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from bench import RESULTS
 from bench.harness.result import Result
 from infra.importing.generate import generate
 from tests.docs.pages import ROOT
@@ -31,6 +32,19 @@ ON_KAFKA = (
     ("commands", *ROUND, "--customers", "20", "--log", "kafka"),
     ("index_rebuild", "--rounds", "1", "--rows", "10"),
 )
+
+
+def test_help_is_shown_and_not_kept_as_a_result() -> None:
+    before = _kept()
+    asked = [sys.executable, "-m", "bench", "batch", "--help"]
+    shown = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "--rounds" in shown.stdout
+    assert _kept() == before
+
+
+def _kept() -> bytes | None:
+    result = ROOT / RESULTS / "batch.json"
+    return result.read_bytes() if result.exists() else None
 
 
 @pytest.mark.slow
