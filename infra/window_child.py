@@ -37,7 +37,10 @@ class Reports:
         self._end = end
 
     def _tell(self, name: str, *arguments: object) -> None:
-        self._end.sendall(framed((name, arguments)))
+        try:
+            self._end.sendall(framed((name, arguments)))
+        except ConnectionError:
+            os._exit(1)
 
     def assigned(self, partitions: frozenset[str]) -> None:
         self._tell("assigned", partitions)
@@ -113,10 +116,18 @@ def _serve(settings: Settings, stream: BinaryIO, reports: Reports) -> None:
 
 
 def _receive(stream: BinaryIO) -> Any:
-    size = stream.read(SIZE_BYTES)
-    if len(size) < SIZE_BYTES:
+    return pickle.loads(_read(stream, int.from_bytes(_read(stream, SIZE_BYTES))))
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """So many bytes. A node that is gone may leave half a message; or a reset, where it had not read all that it was told."""
+    try:
+        got = stream.read(size)
+    except ConnectionError:
+        got = b""
+    if len(got) < size:
         os._exit(1)
-    return pickle.loads(stream.read(int.from_bytes(size)))
+    return got
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import Append, Event
 from infra.eventlog.sqlite import SqliteLog
 from infra.node import window_process
-from infra.node.window_process import WindowProcess, WindowProcessError
+from infra.node.window_process import WindowProcess, WindowProcessError, framed
 from infra.settings import Settings
 from tests.integration.node.support import until
 
@@ -162,6 +163,31 @@ def test_it_is_gone_with_the_node_and_the_next_one_serves(settings: Settings) ->
         assert heard.error is None
         assert heard.queries["0"].last_version("sub_1") == 1
         await again.close()
+
+    asyncio.run(scenario())
+
+
+async def half_a_message(window: WindowProcess, _: Heard) -> None:
+    window._entries.write(framed([])[:-1])
+
+
+async def reports_that_nobody_read(window: WindowProcess, heard: Heard) -> None:
+    window._entries.transport.pause_reading()  # type: ignore[attr-defined]
+    window.submit(heard.entry("first", 1))
+    end = window._entries.get_extra_info("socket").fileno()
+    await until(lambda: bool(select.select([end], [], [], 0)[0]))
+
+
+@pytest.mark.parametrize("left", [half_a_message, reports_that_nobody_read])
+def test_it_ends_without_a_word_whatever_a_killed_node_leaves(
+    left: Callable[[WindowProcess, Heard], Awaitable[None]], settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def scenario() -> None:
+        window, heard = await serving(settings)
+        await left(window, heard)
+        window._entries.transport.abort()
+        assert await window._process.wait() == 1
+        assert "Traceback" not in capfd.readouterr().err
 
     asyncio.run(scenario())
 
