@@ -128,7 +128,7 @@ async def serve_commands(settings: Settings) -> None:
         requests = Requests(tracer)
         async with _command_side(settings, requests, tracer) as (node, app, collectors):
             metrics = [*collectors, RequestCollector(commands=requests)]
-            await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead())
+            await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead(), on_end=node.answer_soon)
 
 
 async def serve_queries(settings: Settings) -> None:
@@ -164,7 +164,12 @@ async def serve_origin(settings: Settings) -> None:
             _query_side(settings, asked) as (read, queries),
         ):
             metrics = [*collectors, PoolCollector(read), RequestCollector(commands=sent, queries=asked)]
-            app, on_end = WithMetrics(Origin(commands, queries), metrics), partial(end_streams, queries)
+            app = WithMetrics(Origin(commands, queries), metrics)
+
+            def on_end() -> None:
+                node.answer_soon()
+                end_streams(queries)
+
             await serve(app, settings.host, settings.port, node.wait_dead(), on_end=on_end)
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
+from math import inf
 
 import structlog
 from opentelemetry.trace import Tracer
@@ -41,6 +42,7 @@ _log = structlog.get_logger(__name__)
 
 ANSWER_LIMIT_S = 15.0
 EXPIRE_S = 0.5
+LEAVE_S = 2.0
 DRAIN_LIMIT_S = 4.0
 
 
@@ -72,6 +74,7 @@ class Node:
         self._stopped: dict[str, str] = {}
         self._assigned: frozenset[str] = frozenset()
         self._closing = False
+        self._last_answers_at = inf
         self._failing = ""
         self._begun: set[str] = set()
         self._resumes: set[asyncio.Task[None]] = set()
@@ -99,12 +102,16 @@ class Node:
         now = self._loop.time()
         for tickets in (*(served.unsettled for served in self._partitions.values()), *self._held.values()):
             for ticket in tickets:
-                if ticket.deadline > now:
+                if min(ticket.deadline, self._last_answers_at) > now:
                     break  # they stand in the order in which they came
                 if ticket.deadline:
                     self._failing = self._failing or "a commit has no answer"
                     fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
+
+    def answer_soon(self) -> None:
+        """The server is about to end: who has no answer in ``LEAVE_S`` is told so, before the connection is cut."""
+        self._last_answers_at = self._loop.time() + LEAVE_S
 
     async def close(self) -> None:
         """Take no more, let what waits commit, stop owning."""

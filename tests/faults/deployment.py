@@ -89,8 +89,13 @@ class Service:
 
     def kill_child(self) -> None:
         """SIGKILL for the process's only child."""
+        _kill([self.child()])
+
+    def child(self) -> psutil.Process:
+        """The process's only child."""
         assert self._process is not None
-        _kill(psutil.Process(self._process.pid).children())
+        (child,) = psutil.Process(self._process.pid).children()
+        return child
 
     def wait(self, limit_s: float = STOP_LIMIT_S) -> int:
         """Until it has ended by itself; gives the exit code. Raises TimeoutExpired."""
