@@ -22,6 +22,8 @@ from infra.settings import Settings, SettingsError, variable
 from infra.supervisor import Supervisor
 from infra.terminal import console, progress_bar
 
+CHECK_S = 0.5
+
 
 def run_everything(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM; raises what keeps it from starting."""
@@ -45,7 +47,7 @@ def run_everything(settings: Settings) -> None:
             console.print(f"\nCtrl-C stops everything; what there is stays in [bold]{settings.state}[/]")
             while True:
                 supervisor.check()
-                time.sleep(0.5)
+                time.sleep(CHECK_S)
         except KeyboardInterrupt:
             console.print("\nstopping")
         finally:
@@ -92,10 +94,16 @@ async def _load_demo(settings: Settings, supervisor: Supervisor, dsn: str) -> De
         task = progress.add_task("loading the demo", total=None)
 
         def on_progress(what: str, done: int, total: int) -> None:
-            supervisor.check()
             progress.update(task, description=what, completed=done, total=total)
 
-        return await load_demo(origin_url(settings), settings.admin_key_text, dsn, on_progress)
+        loading = asyncio.ensure_future(load_demo(origin_url(settings), settings.admin_key_text, dsn, on_progress))
+        try:
+            while not loading.done():  # it waits for an origin that has died: here that is started again
+                supervisor.check()
+                await asyncio.wait([loading], timeout=CHECK_S)
+            return loading.result()
+        finally:
+            loading.cancel()
 
 
 def _print_report(report: DemoReport) -> None:
