@@ -7,6 +7,7 @@ import signal
 from typing import cast
 
 import pytest
+from pydantic import SecretStr
 
 from infra import embedded
 from infra.embedded import _interruptible
@@ -53,7 +54,7 @@ def test_the_origin_is_looked_after_while_the_load_waits_for_it(monkeypatch: pyt
 
     async def loaded() -> object:
         async with asyncio.timeout(10):
-            return await embedded._load_demo(Settings(), cast("Supervisor", supervisor), "")
+            return await embedded._load_demo(Settings(admin_key=SecretStr("a" * 32)), cast("Supervisor", supervisor), "")
 
     monkeypatch.setattr(embedded, "load_demo", waiting)
     monkeypatch.setattr(embedded, "CHECK_S", 0.01)
