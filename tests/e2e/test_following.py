@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.e2e.running import Running, free_port
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
 
 
 @contextmanager
@@ -32,6 +34,8 @@ def subledger(running: Running, *command: str, **settings: str) -> Iterator[subp
     process = subprocess.Popen(
         [sys.executable, "-m", "infra.cli", *command],
         cwd=ROOT, env={**os.environ, **own}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # Where the tests run Ctrl-C may be ignored, and what they start would ignore it, too.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         yield process
@@ -78,7 +82,7 @@ def test_a_query_process_that_is_told_to_stop_ends_its_streams_at_once(running: 
             assert next(lines) == "retry: 2000"
             process.terminate()
             assert [line for line in lines if line] == [": the server ends; come back"]
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=PATIENCE_S)
         assert "Traceback" not in told
         assert "exceeded" not in told, "the server waited for the stream until its patience was over"
 
@@ -97,13 +101,13 @@ def test_the_tail_goes_on_over_a_restart_and_ends_with_where_to_go_on(running: R
             shown = [json.loads(tail.stdout.readline())]
             # when the process that it asks is away for a while, then it goes on with what was recorded meanwhile
             queries.terminate()
-            queries.communicate(timeout=20)
+            queries.communicate(timeout=PATIENCE_S)
             make(running, key, "uhd")
             with subledger(running, "queries", port=port):
                 shown.append(json.loads(tail.stdout.readline()))
                 # and Ctrl-C ends it in good order
                 tail.send_signal(signal.SIGINT)
-                rest, told = tail.communicate(timeout=20)
+                rest, told = tail.communicate(timeout=PATIENCE_S)
     assert (rest, tail.returncode) == ("", 0)
     assert "Traceback" not in told
     assert shown == entitlements(running, key)
@@ -124,7 +128,7 @@ def test_the_tail_ends_with_its_reader(running: Running) -> None:
         assert "tenant.created.v1" in tail.stdout.readline()
         # when nobody reads on, as after `| head -1`, although there is nothing more to write
         tail.stdout.close()
-        assert tail.wait(timeout=20) == 0
+        assert tail.wait(timeout=PATIENCE_S) == 0
         assert tail.stderr is not None
         assert tail.stderr.read() == ""
 

@@ -100,8 +100,8 @@ def outage(
     """Take something away under load, for so long after it ``shows``, and wait until all is well again."""
     with loaded(deployment, queries_url) as found:
         _await("the load has begun", lambda: len(found.commands.receipts) > COMMANDS_BEFORE and _well(found, 0.0))
-        found.began = time.monotonic()
         down()
+        found.began = time.monotonic()
         _await("it shows", lambda: shows(found))
         time.sleep(seconds)
         found.ended = time.monotonic()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -132,7 +133,9 @@ def test_a_server_started_again_while_it_is_stopped_is_stopped_too(monkeypatch: 
         if started:  # the second is on its way when somebody looks at the first for the last time
             again.set()
             stopping.wait(10)
-        started.append(subprocess.Popen(["sleep", "60"]))
+        # Where the tests run the signal that stops it may be ignored, and what they start would ignore it, too.
+        heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        started.append(subprocess.Popen(["sleep", "60"], preexec_fn=heeding))
         return started[-1]
 
     server = _Kept(launch)
