@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from bench.commands import Subject, start
-from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
+from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, main, on_each_log
 from bench.harness.deployment import deployed
 from bench.harness.result import Line, Result, Target, show, told
 from bench.harness.shop import TRIAL, open_shop
@@ -27,12 +28,7 @@ def batch(
     seconds: Seconds = 3.0, rounds: Rounds = 3, customers: Customers = 20_000, log: OneLog = None, json: Json = False
 ) -> None:
     """The batch route ÷ the single route."""
-    with workspace() as folder, addresses(folder, log) as found:
-        lines = [
-            line
-            for name, bootstrap in found.items()
-            for line in _on_log(name, bootstrap, folder / name, seconds, rounds, customers)
-        ]
+    lines = on_each_log(log, partial(_on_log, seconds=seconds, rounds=rounds, customers=customers))
     show(Result("batch", "Batch route ÷ single route", lines, NOTES), json)
 
 

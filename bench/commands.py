@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
+from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, main, on_each_log
 from bench.harness.deployment import Service, deployed
 from bench.harness.empty import empty_endpoint
 from bench.harness.load import CONNECTIONS, Load, Request, load
@@ -56,12 +57,7 @@ def commands(
     seconds: Seconds = 3.0, rounds: Rounds = 5, customers: Customers = 20_000, log: OneLog = None, json: Json = False
 ) -> None:
     """Durable commands over HTTP ÷ an empty endpoint."""
-    with workspace() as folder, addresses(folder, log) as found:
-        lines = [
-            line
-            for name, bootstrap in found.items()
-            for line in _on_log(name, bootstrap, folder / name, seconds, rounds, customers)
-        ]
+    lines = on_each_log(log, partial(_on_log, seconds=seconds, rounds=rounds, customers=customers))
     show(Result("commands", "Commands over HTTP ÷ an empty endpoint with the same body", lines, NOTES), json)
 
 

@@ -10,11 +10,12 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
 from bench.commands import start
-from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, addresses, main, workspace
+from bench.harness.command import Customers, Json, LogName, OneLog, Rounds, Seconds, main, on_each_log
 from bench.harness.deployment import Deployment, deployed
 from bench.harness.load import Load, load
 from bench.harness.result import Line, Result, Target, show, told
@@ -38,12 +39,7 @@ def event_to_row(
     seconds: Seconds = 5.0, rounds: Rounds = 3, customers: Customers = 5_000, log: OneLog = None, json: Json = False
 ) -> None:
     """From a command's answer to its row, at half load."""
-    with workspace() as folder, addresses(folder, log) as found:
-        lines = [
-            line
-            for name, bootstrap in found.items()
-            for line in _on_log(name, bootstrap, folder / name, seconds, rounds, customers)
-        ]
+    lines = on_each_log(log, partial(_on_log, seconds=seconds, rounds=rounds, customers=customers))
     show(Result("event_to_row", "From a command's answer to its row", lines, NOTES), json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ import typer
 
 from bench.harness.deployment import NotStarted
 from bench.harness.load import LoadFailed
+from bench.harness.result import Line
 from infra.expected import EXPECTED, one_line
 from tests.kafka_broker.local import BrokerError
 from tests.kafka_broker.provide import kafka
@@ -62,3 +63,9 @@ def addresses(folder: Path, only: LogName | None) -> Iterator[dict[LogName, str 
             log: stack.enter_context(kafka(folder / "broker")) if log is LogName.KAFKA else None
             for log in ([only] if only else LogName)
         }
+
+
+def on_each_log(only: LogName | None, measure: Callable[[LogName, str | None, Path], Iterable[Line]]) -> list[Line]:
+    """The lines of a measurement that is taken on each log: ``measure`` gets its name, Kafka's address and a folder."""
+    with workspace() as folder, addresses(folder, only) as found:
+        return [line for name, bootstrap in found.items() for line in measure(name, bootstrap, folder / name)]

@@ -62,7 +62,6 @@ class Node:
         tracer: Tracer | None = None,
     ) -> None:
         self.catalog = CatalogView(gateways.names)
-        self._log = log
         self._vault = vault
         self._secret = secret
         self._clock = clock
