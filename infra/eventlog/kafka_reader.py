@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, assigned_consumer, client, committed_end
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, assigned_consumer, client, high_watermarks
 from infra.eventlog.kafka_message import record_of
 from infra.eventlog.log import LogUnavailable, LogUnusable
 from infra.eventlog.record import Record
@@ -77,7 +77,12 @@ class KafkaKeys:
         self._consumer.close()
 
     def _read_to_end(self, unless_found: str = "") -> None:
-        end = committed_end(self._admin, self._place)
+        """Read all that stands in the log now, waiting for what is being committed.
+
+        A commit returns, and its events can be read, before its keys can: their marker may be the last one written. A reader
+        that stopped at the last stable offset would take a new customer for an erased one.
+        """
+        end = high_watermarks(self._admin, [self._place])[self._place.topic, self._place.partition]
         deadline = time.monotonic() + REQUEST_LIMIT_S
         while self._position < end and unless_found not in self._keys:
             if time.monotonic() > deadline:

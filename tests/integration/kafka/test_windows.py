@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -86,6 +87,27 @@ def test_data_keys_commit_with_the_window_or_not_at_all(node: Node) -> None:
         assert keys.get("acme/cus_1") == b"one"
         node.owner.commit([], {"acme/cus_1": b"newer"}, frozenset({"0"}))
         assert dict(keys.items()) == {"acme/cus_1": b"newer", "acme/cus_2": b"two"}
+    finally:
+        keys.close()
+
+
+def test_a_data_key_that_is_being_committed_is_waited_for(kafka_bootstrap: str, node: Node) -> None:
+    keys = node.log.keys()
+    assert keys.get("acme/cus_1") is None
+    # given a key that is written, but whose marker is not: its events may be read already
+    producer = Producer({"bootstrap.servers": kafka_bootstrap, "transactional.id": f"{node.log.environment}.late"})
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.produce(Names(node.log.environment).keys, b"one", "acme/cus_1")
+    producer.flush()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            # when it is asked for, then "there is none" is no answer yet
+            found = pool.submit(keys.get, "acme/cus_1")
+            with pytest.raises(TimeoutError):
+                found.result(0.3)
+            producer.commit_transaction()
+            assert found.result() == b"one"
     finally:
         keys.close()
 
