@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import psycopg
 
-from bench.harness.command import Json, LogName, Rounds, Rows, addresses, main, workspace
+from bench.harness.command import Json, LogName, Rounds, Rows, main, on_each_log
 from bench.harness.deployment import deployed
 from bench.harness.result import Line, Result, Target, show, told
 from bench.harness.watching import watched
@@ -35,8 +36,7 @@ EVENTS_PER_SECOND = 15_000
 def projector(rows: Rows = 1000, rounds: Rounds = 3, log: LogName = LogName.KAFKA, json: Json = False) -> None:
     """Events a second into all read models ÷ COPY of the same rows."""
     tune()  # as the projector's own process does
-    with workspace() as folder, addresses(folder, log) as found:
-        lines = list(_on_log(log, found[log], folder / log, rows, rounds))
+    lines = on_each_log(log, partial(_on_log, rows=rows, rounds=rounds))
     notes = (
         f"The log holds an import of {rows:,} subscribers with all their history: customers, subscriptions, invoices, payments.",
         "The projector reads, verifies and decodes each event and writes what it comes to, with its position, in batches. Log,"

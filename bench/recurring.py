@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bench.commands import start
-from bench.harness.command import Json, LogName, addresses, main, workspace
+from bench.harness.command import Json, LogName, main, on_each_log
 from bench.harness.deployment import Deployment, deployed
 from bench.harness.load import Load, LoadFailed, Request, load
 from bench.harness.result import Line, Result, Target, show, told
@@ -35,8 +36,7 @@ _SETTLED = "invoice.payment_applied.v1"
 
 def recurring(subscriptions: int = 50_000, log: LogName = LogName.KAFKA, json: Json = False) -> None:
     """Subscriptions that fall due at one instant, until all are settled."""
-    with workspace() as folder, addresses(folder, log) as found:
-        lines = list(_on_log(log, found[log], folder / log, subscriptions))
+    lines = on_each_log(log, partial(_on_log, subscriptions=subscriptions))
     notes = [
         f"{subscriptions:,} subscriptions, each of a customer of its own, whose week ends at one instant of the wall clock.",
         "From that instant until the last of them is settled, by the events' own times: the period, the invoice, the payment's"
