@@ -75,6 +75,10 @@ class Ledger:
         succession.broken = isinstance(error, Unavailable)
         future.set_exception(error)
 
+    @property
+    def cancelled(self) -> bool:
+        return any(future.cancelled() for future, _ in self._waiting)
+
     def customer_of(self, _tenant: str, _id: str) -> str:
         return CUSTOMER
 
@@ -320,6 +324,7 @@ def test_a_client_that_leaves_cancels_nothing() -> None:
         await turns()
         client.leave()
         await client.gone()
+        assert not ledger.cancelled
         ledger.answer()  # of a future that is still there
         await turns()
 
