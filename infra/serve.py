@@ -112,7 +112,7 @@ async def _command_side(
         stack.callback(index_lock(settings.state / "index").release)
         log = stack.enter_context(open_log(settings))
         vault = stack.enter_context(open_vault(settings, log))
-        gateways = stack.enter_context(open_gateways(settings.state, sandbox=settings.is_sandbox))
+        gateways = stack.enter_context(open_gateways(settings.simulator_book_path, sandbox=settings.is_sandbox))
         node = make_node(settings, log, vault, gateways, tracer)
         await node.start()
         stack.push_async_callback(node.close)

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         Path(".subledger"),
         description="Folder for what this node keeps: indexes, the embedded log and Postgres, generated secrets.",
     )
+    simulator_book: Path | None = Field(
+        None,
+        description="File of the simulated payment provider's book, in sandboxes. Several command nodes are given the same one: a "
+        "provider is one to all of them. Default: `simulator.sqlite` in the state folder.",
+    )
     postgres_dsn: SecretStr | None = Field(
         None, description="Connection string of the Postgres for read models, of a role that may create roles. Not set: embedded."
     )
@@ -159,6 +164,11 @@ class Settings(BaseSettings):
     def is_sandbox(self) -> bool:
         """Whether time may be moved and charges are simulated."""
         return self.environment != LIVE
+
+    @property
+    def simulator_book_path(self) -> Path:
+        """Where the simulated provider's book is kept."""
+        return self.simulator_book or self.state / "simulator.sqlite"
 
     @property
     def is_embedded(self) -> bool:

@@ -37,14 +37,14 @@ class Gateways:
 
 
 @contextmanager
-def open_gateways(state: Path, *, sandbox: bool) -> Iterator[Gateways]:
-    """Connect every provider of the environment; they are closed at the end. The simulator, which keeps its book in the folder
-    ``state``, exists in sandboxes alone: nobody's live invoice is paid by it.
+def open_gateways(simulator_book: Path, *, sandbox: bool) -> Iterator[Gateways]:
+    """Connect every provider of the environment; they are closed at the end. The simulator, whose book several processes
+    may share, exists in sandboxes alone: nobody's live invoice is paid by it.
     """
     with ExitStack() as stack:
         gateways: dict[str, Gateway] = {}
         if sandbox:
-            simulator = Simulator(state / "simulator.sqlite")
+            simulator = Simulator(simulator_book)
             stack.callback(simulator.close)
             gateways[SIMULATOR] = simulator
         yield Gateways(gateways)

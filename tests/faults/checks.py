@@ -71,7 +71,7 @@ def _heads(dsn: str) -> dict[str, int]:
 
 def _assert_the_providers_book_agrees(running: Running) -> None:
     """What the provider took is what the ledger says was captured; no key was used for two charges."""
-    book = read_book(running.settings.state / "simulator.sqlite")
+    book = read_book(running.settings.simulator_book_path)
     with psycopg.connect(running.dsn) as connection:
         captured: dict[str, int] = dict(connection.execute(_CAPTURED).fetchall())
     assert captured == book.captured

@@ -198,6 +198,35 @@ def test_many_loops_and_threads_share_it(simulator: Simulator) -> None:
     assert book.captured == {"EUR": 125 * 1000}
 
 
+_SAME_KEYS = """
+import asyncio, sys
+from pathlib import Path
+from domain.money import Money
+from infra.psp.simulator import Simulator
+
+async def charge_all():
+    simulator = Simulator(Path(sys.argv[1]))
+    amount = Money(amount=1000, currency="EUR")
+    calls = (simulator.charge(key=f"key-{n}", token="sim_decline_ok", account=f"cus_{n}", amount=amount) for n in range(100))
+    print(await asyncio.gather(*calls))
+    simulator.close()
+
+asyncio.run(charge_all())
+"""
+
+
+def test_processes_that_share_a_new_book_and_charge_the_same_keys_get_the_same_answers(path: Path) -> None:
+    # given two nodes, a former owner and its successor, that both send every attempt, to a provider that is new to them
+    command = [sys.executable, "-c", _SAME_KEYS, str(path)]
+    nodes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment()) for _ in range(2)]
+    # when both have their answers
+    answers = [node.communicate(timeout=60)[0] for node in nodes]
+    # then these are the same, and every key was a charge of its own, and one alone
+    assert answers[0] == answers[1]
+    assert answers[0].count("Declined") == 100
+    assert [(charge.seen, charge.mismatches) for charge in read_book(path).charges] == [(2, 0)] * 100
+
+
 def test_a_slow_disk_does_not_hold_up_the_loop(path: Path, simulator: Simulator) -> None:
     async def scenario() -> tuple[float, ChargeOutcome]:
         # given a book that cannot be written for a while

@@ -159,7 +159,7 @@ def command_api(state: Path, environment: str = "sandbox", tracer: Tracer | None
     keys = log.keys()
     vault = Vault(bytes(range(32)), keys)
     try:
-        with open_gateways(state, sandbox=True) as gateways:
+        with open_gateways(state / "simulator.sqlite", sandbox=True) as gateways:
             yield from _serve(log, state, environment, vault, gateways, tracer)
     finally:
         keys.close()

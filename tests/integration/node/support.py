@@ -35,7 +35,7 @@ async def running(log: Log, folder: Path, waiting_max: int = 2000, ahead: timede
         return datetime.now(UTC) + ahead
 
     keys = log.keys()
-    with open_gateways(folder, sandbox=True) as gateways:
+    with open_gateways(folder / "simulator.sqlite", sandbox=True) as gateways:
         node = Node(
             log,
             partial(InThread, log, folder / "index", clock),

@@ -49,6 +49,7 @@ def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.
         "replication_factor": "3",
         "min_insync": "2",
         "state": "/var/lib/subledger",
+        "simulator_book": "/srv/simulator.sqlite",
         "postgres_dsn": "host=db",
         "host": "0.0.0.0",
         "port": "9000",
@@ -72,6 +73,11 @@ def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.
     plain = {name: value for name, value in given.items() if name not in {*ALL, "kafka_options", "postgres_dsn"}}
     assert {name: str(getattr(settings, name)) for name in plain} == plain
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_simulated_provider_keeps_its_book_in_the_state_folder_unless_told_otherwise() -> None:
+    assert Settings(state=Path("state")).simulator_book_path == Path("state/simulator.sqlite")
+    assert Settings(state=Path("state"), simulator_book=Path("shared/book")).simulator_book_path == Path("shared/book")
 
 
 def test_no_secret_shows_in_a_printed_object() -> None:
