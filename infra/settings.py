@@ -114,8 +114,7 @@ class Settings(BaseSettings):
     )
     simulator_book: Path | None = Field(
         None,
-        description="File of the simulated payment provider's book, in sandboxes. Several command nodes are given the same one: a "
-        "provider is one to all of them. Default: `simulator.sqlite` in the state folder.",
+        description="The simulated provider's file, one for all command nodes. Default: `simulator.sqlite` in the state folder.",
     )
     postgres_dsn: SecretStr | None = Field(
         None, description="Connection string of the Postgres for read models, of a role that may create roles. Not set: embedded."
