@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from opentelemetry.trace import Tracer
 
+from infra.eventlog.index_snapshots import STORE_ERRORS, IndexSnapshots, first_line
 from infra.eventlog.kafka import KafkaLog
 from infra.eventlog.log import Log, LogUnavailable
+from infra.eventlog.rebuild import index_path
+from infra.eventlog.snapshot_keeper import SnapshotKeeper
 from infra.eventlog.sqlite import SqliteLog
 from infra.node.node import Node
 from infra.node.window_process import WindowProcess
 from infra.postgres.embedded import embedded_postgres
 from infra.postgres.migrate import migrate
 from infra.psp.registry import Gateways
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError, variable
 from infra.vault import Vault
 
 
@@ -43,6 +47,17 @@ def open_log(settings: Settings, *, must_exist: bool = False) -> Iterator[Log]:
         yield log
     finally:
         log.close()
+
+
+def open_snapshots(settings: Settings, log: Log) -> SnapshotKeeper | None:
+    """The keeper of the indexes' snapshots, where the settings name a place for them. Raises SettingsError."""
+    if settings.snapshots is None:
+        return None
+    try:
+        snapshots = IndexSnapshots(settings.snapshots, settings.environment)
+    except STORE_ERRORS as error:
+        raise SettingsError(f"{variable('snapshots')}: {first_line(error)}") from error
+    return SnapshotKeeper(log, snapshots, partial(index_path, settings.state / "index"))
 
 
 @contextmanager

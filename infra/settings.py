@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         None,
         description="The simulated provider's file, one for all command nodes. Default: `simulator.sqlite` in the state folder.",
     )
+    snapshots: str | None = Field(
+        None,
+        pattern=r"^(file:///|s3://|gs://|az://).+",
+        description="Where nodes share snapshots of their indexes: `file:///folder`, or `s3://bucket/prefix` (with the usual"
+        " `AWS_*` variables, `AWS_ENDPOINT_URL` for a store that is not Amazon's), `gs://` or `az://`. Not set: none are kept.",
+    )
     postgres_dsn: SecretStr | None = Field(
         None, description="Connection string of the Postgres for read models, of a role that may create roles. Not set: embedded."
     )

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
-from infra.bootstrap import open_log, wall_clock
+from infra.bootstrap import open_log, open_snapshots, wall_clock
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed
 from infra.eventlog.reader import ReaderState
@@ -106,9 +106,8 @@ def main(fd: int) -> None:
 
 def _serve(settings: Settings, stream: BinaryIO, reports: Reports) -> None:
     with open_log(settings) as log:
-        window = reports.window = WindowThread(
-            log, partial(open_index, log, settings.state / "index"), derive, reports, wall_clock
-        )
+        indexes, snapshots = partial(open_index, log, settings.state / "index"), open_snapshots(settings, log)
+        window = reports.window = WindowThread(log, indexes, derive, reports, wall_clock, snapshots)
         window.start()
         while (entries := _receive(stream)) is not None:
             window.submit(entries)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -189,6 +190,22 @@ class Index:
             write("UPDATE timers SET clock = ?1 WHERE key = ?2 AND clock <> ?1", clocks)
         write("DELETE FROM timers WHERE key = ? AND stream = ?", [(key, stream) for stream, key, _ in rows])
         write("INSERT INTO timers VALUES (?, ?, ?, ?, COALESCE((SELECT clock FROM customers WHERE key = ?), ''))", timers)
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection to an index that is there, beside those who use it."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+
+
+def peek(path: Path) -> tuple[str, ReaderState] | None:
+    """Whose index there is, and how far it has read; None where there is none, or none that this release can use."""
+    try:
+        with closing(opened(path)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            meta = dict(connection.execute("SELECT name, value FROM meta")) if version == SCHEMA_VERSION else {}
+    except sqlite3.Error:
+        return None
+    return (meta["identity"], ReaderState.from_json(meta["state"])) if meta else None
 
 
 def delete(path: Path) -> None:

@@ -32,7 +32,12 @@ class RebuildFailed(Exception):
 
 def open_index(log: Log, folder: Path, partition: str) -> Index:
     """The index of a partition in a node's folder; raises IndexUnusable."""
-    return Index(folder / f"{partition}.sqlite", log.identity(partition))
+    return Index(index_path(folder, partition), log.identity(partition))
+
+
+def index_path(folder: Path, partition: str) -> Path:
+    """Where a node keeps the index of a partition."""
+    return folder / f"{partition}.sqlite"
 
 
 def index_lock(folder: Path) -> FileLock:
@@ -52,7 +57,7 @@ def rebuild_indexes(open_log: OpenLog, folder: Path, derive: Derive, progress: P
         with open_log() as log:
             ends = {partition: log.end(partition) for partition in log.partitions}
         for partition in ends:
-            delete(folder / f"{partition}.sqlite")
+            delete(index_path(folder, partition))
         pipes = []
         for share in shares(ends, os.cpu_count() or 1):
             pipe, process = _start(partial(_build, open_log, folder, share, derive))

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 BATCH_RECORDS = 4000
 BATCH_STREAMS = 1000
+TOLD_EVERY_S = 5.0
 
 
 class CatchUp:
@@ -100,7 +101,7 @@ class Takeover:
     ) -> None:
         self.broken: dict[str, Exception] = {}
         self.put_off = False
-        self._begun = time.monotonic()
+        self._begun = self._told_at = time.monotonic()
         self._counts = counts
         self._indexes = dict(indexes)
         self._owner = owner
@@ -120,6 +121,7 @@ class Takeover:
             self._give_up(partition, error)
         self.put_off = False
         ready = [partition for partition in list(self._indexes) if self._advance(partition)]
+        self._tell_progress()
         for partition in ready:
             self._counts.taken_over(partition, self._indexes[partition].state.term, time.monotonic() - self._begun)
         return {partition: self._indexes.pop(partition) for partition in ready}
@@ -138,6 +140,13 @@ class Takeover:
             del self._claims[partition]
             return False
         return self._catch_up.derived(partition)
+
+    def _tell_progress(self) -> None:
+        """A long takeover says every few seconds how far it is."""
+        if time.monotonic() - self._told_at >= TOLD_EVERY_S:
+            self._told_at = time.monotonic()
+            behind = {name: f"{index.state.offset} of {self._ends[name]}" for name, index in sorted(self._indexes.items())}
+            log.info("reading the log into indexes", read=behind)
 
     def _claim(self, partition: str, index: Index) -> None:
         try:

@@ -32,6 +32,7 @@ from infra.eventlog.log import (
     RecordRefused,
 )
 from infra.eventlog.number import CatalogFell
+from infra.eventlog.snapshot_keeper import SnapshotKeeper
 from infra.eventlog.takeover import Takeover
 from infra.eventlog.window_commit import WindowCommit
 
@@ -62,12 +63,14 @@ class WindowThread:
         derive: Derive,
         listener: Listener,
         clock: Callable[[], datetime],
+        snapshots: SnapshotKeeper | None = None,
     ) -> None:
         self._log = event_log
         self._open_index = open_index
         self._derive = derive
         self._listener = listener
         self._clock = clock
+        self._snapshots = snapshots
         self._waiting: deque[Entry] = deque()
         self._wake = Condition()
         self._closing = False
@@ -103,6 +106,8 @@ class WindowThread:
 
     def _run(self) -> None:
         self._checkpoints.start()
+        if self._snapshots is not None:
+            self._snapshots.start()
         try:
             owner = self._log.owner()
             try:
@@ -119,6 +124,8 @@ class WindowThread:
             self._listener.died(error)
         finally:
             self._checkpoints.close()
+            if self._snapshots is not None:
+                self._snapshots.close()
 
     def _release(self) -> None:
         for takeover in self._takeovers:
@@ -171,12 +178,16 @@ class WindowThread:
         for partition in withdrawn:
             index = self._serving.pop(partition)
             self._checkpoints.discard(index.path)
+            if self._snapshots is not None:
+                self._snapshots.discard(partition)
             index.close()
         return withdrawn
 
     def _take_over(self, owner: Owner) -> None:
         under_way = {partition for takeover in self._takeovers for partition in takeover.partitions}
         wanted = self._assigned - self._serving.keys() - self._broken - under_way
+        if self._snapshots is not None:
+            wanted = self._snapshots.ready(wanted)
         if wanted:
             self._begin_takeover(owner, wanted)
         for takeover in list(self._takeovers):
@@ -216,6 +227,8 @@ class WindowThread:
     def _serve(self, partition: str, index: Index) -> None:
         self._serving[partition] = index
         self._checkpoints.add(index.path)
+        if self._snapshots is not None:
+            self._snapshots.add(partition)
         log.info("serving", partition=partition, term=index.state.term, sequence=index.state.sequence)
         self._listener.serving(partition, index.queries, index.state, self._next_epoch(partition))
 

@@ -13,10 +13,12 @@ import orjson
 from infra.eventlog.derived import Derived, StoredRow
 from infra.eventlog.index import Index
 from infra.eventlog.index_queries import IndexQueries
+from infra.eventlog.index_snapshots import IndexSnapshots
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.log import Log
 from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import Append, Record
+from infra.eventlog.snapshot_keeper import SnapshotKeeper
 from infra.eventlog.window import WindowThread
 
 PATIENCE_S = 20.0
@@ -120,13 +122,20 @@ class Told:
 
 
 class Ledger:
-    """A window thread on ``event_log`` with its indexes in ``folder``."""
+    """A window thread on ``event_log`` with its indexes in ``folder``, and their ``snapshots`` if it is to keep some."""
 
-    def __init__(self, event_log: Log, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        event_log: Log,
+        folder: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        snapshots: IndexSnapshots | None = None,
+    ) -> None:
         self.log = event_log
         self.folder = folder
         self.told = Told()
-        self.window = WindowThread(event_log, self.open_index, derive, self.told, clock)
+        keeper = SnapshotKeeper(event_log, snapshots, self.index_path) if snapshots is not None else None
+        self.window = WindowThread(event_log, self.open_index, derive, self.told, clock, keeper)
 
     def open_index(self, partition: str) -> Index:
         return Index(self.index_path(partition), self.log.identity(partition))

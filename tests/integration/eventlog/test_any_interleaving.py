@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from infra.eventlog.index import Index, delete
+from infra.eventlog.index_snapshots import IndexSnapshots
 from infra.eventlog.number import number
 from infra.eventlog.reader import Command, Reader, ReaderState
 from infra.eventlog.record import Append
@@ -27,12 +28,15 @@ ATTEMPTS = 5
 
 
 class AnyInterleaving(RuleBasedStateMachine):
-    """Partition 0 under appends, conflicts, restarts, lost and outdated indexes, and a former owner who does not stop."""
+    """Partition 0 under appends, conflicts, restarts, lost and outdated indexes, indexes from snapshots, and a former owner who
+    does not stop.
+    """
 
     @initialize()
     def start(self) -> None:
         self.folder = Path(mkdtemp())
         self.log = SqliteLog(self.folder / "log.db", partitions=1)
+        self.snapshots = IndexSnapshots((self.folder / "snapshots").as_uri(), "sandbox")
         self.acknowledged: list[str] = []
         self.versions: dict[str, int] = {}
         self.former: list[ReaderState] = []
@@ -114,6 +118,18 @@ class AnyInterleaving(RuleBasedStateMachine):
         for suffix, data in content.items():
             path.with_name(path.name + suffix).write_bytes(data)
         self._open()
+
+    @rule()
+    def take_a_snapshot(self) -> None:
+        self.snapshots.save("0", self.ledger.index_path("0"), self.log.identity("0"), lambda: None)
+
+    @rule()
+    def go_back_to_a_snapshot(self) -> None:
+        found = list(self.snapshots.newest("0", self.log.identity("0")))
+        if found:
+            self._close()
+            self.snapshots.restore(found[-1], self.ledger.index_path("0"), lambda: None)
+            self._open()
 
     @precondition(lambda self: self.former)
     @rule(data=st.data(), running=st.booleans())
