@@ -50,6 +50,7 @@ def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.
         "min_insync": "2",
         "state": "/var/lib/subledger",
         "simulator_book": "/srv/simulator.sqlite",
+        "snapshots": "s3://bucket/prefix",
         "postgres_dsn": "host=db",
         "host": "0.0.0.0",
         "port": "9000",
