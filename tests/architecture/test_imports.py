@@ -135,3 +135,34 @@ def test_a_process_starts_without_what_only_exports_need(module: str) -> None:
         [sys.executable, "-c", f"import sys, {module}; print('duckdb' in sys.modules)"], stdout=subprocess.PIPE, check=True
     )
     assert found.stdout == b"False\n"
+
+
+def checker_may_import(name: str) -> bool:
+    """The checker shares nothing with what it judges, and nothing with tests that do."""
+    return name.partition(".")[0] not in SOURCE_PACKAGES and (not under(name, ("tests",)) or under(name, ("tests.checker",)))
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in modules("tests") if module.path.parts[:2] == ("tests", "checker")], ids=str
+)
+def test_the_checker_is_written_apart(module: Module) -> None:
+    wrong = [f"line {line}: {name}" for line, name in module.imports() if not checker_may_import(name)]
+    assert not wrong, f"{module} must not import {wrong}"
+
+
+@pytest.mark.parametrize(
+    ("source", "allowed"),
+    [
+        ("import hmac, httpx", True),
+        ("from tests.checker import counting", True),
+        ("from tests.checker.history import Call", True),
+        ("from . import history", True),
+        ("from infra.eventlog.reader import Reader", False),
+        ("def late() -> None:\n    import domain.ids", False),
+        ("from tests.faults.work import Work", False),
+        ("from tests import faults", False),
+    ],
+)
+def test_the_checkers_rule_itself(source: str, allowed: bool) -> None:
+    imported = Module.parse("tests/checker/a.py", source).imports()
+    assert all(checker_may_import(name) for _, name in imported) is allowed
