@@ -9,6 +9,7 @@ Owns the measurements and their presentation, no assertion: whether the ledger d
 from pathlib import Path
 
 MEASUREMENTS = (
+    "windows",
     "commands",
     "batch",
     "entitlement",

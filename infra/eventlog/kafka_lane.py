@@ -12,7 +12,6 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client
-from infra.eventlog.kafka_message import Header
 from infra.eventlog.log import Aborted, AppendError, LogUnavailable, NotOwner, OutcomeUnknown, RecordRefused
 
 TRANSACTION_LIMIT_MS = 10_000
@@ -43,7 +42,9 @@ class Transaction:
     failed: list[KafkaError] = field(default_factory=list)
     wrote: bool = False
 
-    def produce(self, place: TopicPartition, key: bytes, value: bytes, headers: list[Header], report: bool = True) -> None:
+    def produce(
+        self, place: TopicPartition, key: bytes, value: bytes, headers: Sequence[tuple[str, str | bytes]], report: bool = True
+    ) -> None:
         """Queue a record; ``report`` where its delivery is wanted (a partition's last stands for all before it)."""
         self.wrote = True
         callback = self._on_delivery if report else None

@@ -13,11 +13,13 @@ from infra.eventlog.record import ATTRIBUTES, CLAIM_TYPE, SPEC_VERSION, Record
 
 CONTENT_TYPE = "application/json"
 
-Header = tuple[str, bytes]
+Header = tuple[str, str]
 
 _PREFIX = "ce_"
 _HEADERS = tuple((name, _PREFIX + name) for name in ATTRIBUTES)
-_FIXED: tuple[Header, ...] = ((_PREFIX + "specversion", SPEC_VERSION.encode()), ("content-type", CONTENT_TYPE.encode()))
+_FIXED: list[Header] = [(_PREFIX + "specversion", SPEC_VERSION), ("content-type", CONTENT_TYPE)]
+_PREVIOUS_HASH = _PREFIX + "previoushash"
+_HASH = _PREFIX + "hash"
 _NAMES = {_PREFIX + name: name for name in (*ATTRIBUTES, "specversion", "previoushash", "hash")} | {
     "content-type": "content-type"
 }
@@ -28,10 +30,10 @@ _OF_EVENT = _OF_CLAIM | {"partitionkey", "sequence", "streamversion", "commandid
 def headers_of(record: Record) -> list[Header]:
     """All headers of a record, in the order in which attributes enter its hash."""
     attributes = record.attributes
-    found = [*_FIXED, *((header, attributes[name].encode()) for name, header in _HEADERS if name in attributes)]
+    found = _FIXED + [(header, attributes[name]) for name, header in _HEADERS if name in attributes]
     if record.previous_hash:
-        found.append((_PREFIX + "previoushash", record.previous_hash.encode()))
-    found.append((_PREFIX + "hash", record.hash.encode()))
+        found.append((_PREVIOUS_HASH, record.previous_hash))
+    found.append((_HASH, record.hash))
     return found
 
 

@@ -92,8 +92,10 @@ class KafkaOwner:
             for key, wrapped in data_keys.items():
                 transaction.produce(TopicPartition(self._names.keys, 0), key.encode(), wrapped, [], report=False)
             meanwhile()
-            transaction.send_offsets(positions, membership)
             transaction.flush()
+            # Only now: the fence says that the partitions are ours still, so that a successor's claim stands behind what was
+            # delivered before it. A record delivered after it could come to stand behind the claim, committed and not counted.
+            transaction.send_offsets(positions, membership)
             self._check_clock(transaction)
         return {partition: self._offset(transaction, partition) + 1 for partition in last}
 

@@ -23,7 +23,7 @@ content_hash = function("analysts.md", "recompute.py", "content_hash")
 
 def as_read(records: Iterable[Record]) -> Iterator[tuple[dict[str, str], bytes]]:
     for record in records:
-        yield {name: value.decode() for name, value in headers_of(record)}, record.value
+        yield dict(headers_of(record)), record.value
 
 
 def by_the_page(records: Sequence[Record]) -> Counted:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from infra.eventlog import kafka_lane
 from infra.eventlog.kafka import KafkaLog
+from infra.eventlog.kafka_lane import Transaction
 from infra.eventlog.log import Aborted, NotOwner, OutcomeUnknown, RecordRefused
 from infra.eventlog.topics import Names
 from tests.integration.kafka.support import ALL, Node, append, commands, judge, read_to_end, until
@@ -75,6 +76,20 @@ def test_a_partition_that_was_never_claimed_is_not_written(start: Callable[[str]
     with pytest.raises(NotOwner) as refused:
         node.owner.commit([], {}, frozenset({"0"}))
     assert refused.value.partitions == {"0"}
+
+
+def test_what_is_fenced_has_been_delivered(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A successor's claim comes after the fence let us through: what is delivered later could stand behind it and not count.
+    fenced: list[tuple[str, int]] = []
+    send_offsets = Transaction.send_offsets
+
+    def observed(transaction: Transaction, positions: Sequence[TopicPartition], membership: object) -> None:
+        fenced.extend(transaction.delivered)
+        send_offsets(transaction, positions, membership)
+
+    monkeypatch.setattr(Transaction, "send_offsets", observed)
+    node.write(append("0", "a"), append("1", "b"), append("2", "c"))
+    assert sorted(partition for _, partition in fenced) == [0, 1, 2]
 
 
 def test_data_keys_commit_with_the_window_or_not_at_all(node: Node) -> None:
