@@ -19,6 +19,7 @@ from commands import (
     api_test_clocks,
 )
 from commands.api_desk import Desk
+from commands.api_forward import Peers
 from commands.api_front import Front, RouteTable
 from commands.api_route import ApiSettings
 from commands.ports import Ledger, Vault
@@ -36,9 +37,13 @@ COMMANDS = tuple(
 )
 
 
-def create_command_app(ledger: Ledger, vault: Vault, settings: ApiSettings, requests: Requests | None = None) -> ASGIApp:
-    """The app over a ledger; ``vault`` opens what answers show of personal data, ``requests`` counts."""
-    desk = Desk(ledger, vault, settings)
+def create_command_app(
+    ledger: Ledger, vault: Vault, settings: ApiSettings, requests: Requests | None = None, peers: Peers | None = None
+) -> ASGIApp:
+    """The app over a ledger; ``vault`` opens what answers show of personal data, ``requests`` counts, ``peers`` do what this node
+    does not own.
+    """
+    desk = Desk(ledger, vault, settings, peers)
     app = documented_app(ledger, desk)
     # Around the framework, not in it: what it does before any middleware costs a command 25 µs.
     front = Front(app, desk, RouteTable(COMMANDS))

@@ -24,7 +24,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from commands import api_docs, api_headers
-from commands.api_desk import Desk, Reply
+from commands.api_desk import Desk
+from commands.api_forward import Reply
 from commands.api_front import RouteTable
 from commands.api_lines import BatchLine, LineSplitter, find_route, read_line
 from commands.api_refusals import problem_of

@@ -1,4 +1,4 @@
-"""The way of every command over HTTP: authenticate, parse, make a Command of it, submit, answer.
+"""The way of every command over HTTP: authenticate, parse, make a Command of it, submit (or send it on to its owner), answer.
 
 The order of checks is the conventions': authentication, parsing, routing, idempotency, If-Match, domain; the last three are the
 shard's. Nothing here waits for the client: once submitted, a command goes on whatever becomes of its connection.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,9 +16,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from commands import api_body, api_headers, api_render
+from commands.api_forward import Peers, Reply, Request, headers_of, is_forwarded, target_of
 from commands.api_route import ApiSettings, Call, CommandRoute, Order, Outcome, Sender
 from commands.command import Command
-from commands.ports import Answer, Ledger, Vault
+from commands.ports import Answer, Ledger, NotServed, Vault
 from domain.ids import CUSTOMER, is_id, keyed_hash
 from infra.http.auth import Authenticator, Principal, StoredKey
 from infra.http.context import log_with
@@ -28,26 +29,21 @@ from infra.http.problems import Problem, invalid, unavailable
 _JSON = orjson.OPT_UTC_Z
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer that is no problem; ``body`` is JSON."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
 class Desk:
-    """What the routes share."""
+    """What the routes share. ``peers`` None: there are no other nodes."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, settings: ApiSettings) -> None:
+    def __init__(self, ledger: Ledger, vault: Vault, settings: ApiSettings, peers: Peers | None = None) -> None:
         self.ledger = ledger
         self.vault = vault
         self.settings = settings
+        self.peers = peers
         self._authenticator = Authenticator(settings.environment, settings.admin_key, self._find_key)
 
     async def _find_key(self, tenant: str, hashed: str) -> StoredKey | None:
         key = self.ledger.catalog.api_key(tenant, hashed)
+        if key is None:
+            await self.ledger.read_catalog()  # it may have been issued just now, at another node
+            key = self.ledger.catalog.api_key(tenant, hashed)
         if key is None:
             return None
         return StoredKey(f"api_key:{key.api_key}", key.secret_hash, frozenset(key.permissions), key.revoked_at is not None)
@@ -59,17 +55,29 @@ class Desk:
         route.permit(sender.caller)
         if scope["query_string"]:
             raise invalid("query", "", "unknown_parameter", "Commands take no query parameters.")
+        body = await _body(receive)
         call = self.call(
             route,
             sender,
             path=scope["path"],
             id=id,
-            value=_json(await _body(receive), headers),
+            value=_json(body, headers),
             key=api_headers.idempotency_key(headers),
             versions=api_headers.if_match(headers),
             reason=sender.reason,
         )
         order = route.order(call)
+        try:
+            return await self._here(route, call, order)
+        except NotServed as elsewhere:
+            if self.peers is None or is_forwarded(scope):
+                raise
+            headers_on = headers_of(scope, call.key)
+            request = Request("POST", target_of(scope), headers_on, body, route.limit_s)
+            return await self.peers.forward(elsewhere.partition, request, partial(self._here, route, call, order))
+
+    async def _here(self, route: CommandRoute[Any], call: Call[Any], order: Order) -> Reply:
+        """Raises NotServed where another node has to do it."""
         command = self.command(call, order)
         log_with(command_id=command.id)
         return await self.reply(route, order, self.ledger.submit(command))

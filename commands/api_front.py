@@ -59,6 +59,6 @@ class Front:
             await (await answer_to(error, self._app, scope))(scope, receive, send)
             return
         headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
-        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply.body))]
+        headers += [(b"content-type", reply.media_type.encode()), (b"content-length", b"%d" % len(reply.body))]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})

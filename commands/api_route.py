@@ -23,6 +23,8 @@ from infra.http.auth import Principal, tenant_required
 from infra.http.problems import Problem
 
 B = TypeVar("B")
+# Longer than a node waits for a commit, and a client may ask it to wait for a charge.
+ANSWER_LIMIT_S = 30.0
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -101,7 +103,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class CommandRoute(Generic[B]):
     """``order`` raises a Refusal or a Problem. ``keyed``: an Idempotency-Key is required; ``admin``: only the bootstrap admin
-    may; ``makes_tenant``: there is no tenant yet to act in.
+    may; ``makes_tenant``: there is no tenant yet to act in; ``limit_s``: how long another node's answer is awaited.
     """
 
     path: str
@@ -114,6 +116,7 @@ class CommandRoute(Generic[B]):
     keyed: bool
     admin: bool
     makes_tenant: bool
+    limit_s: float
     document: Callable[[], dict[str, Any]]
 
     def permit(self, caller: Principal) -> None:
@@ -140,6 +143,7 @@ def command(
     pending: bool = False,
     of: str = "",
     problems: tuple[int, ...] = (),
+    limit_s: float = ANSWER_LIMIT_S,
 ) -> Callable[[Callable[[Call[B]], Order]], CommandRoute[B]]:
     """Make a function, call → order, the route of a command; its name and docstring are the interface document's.
 
@@ -152,7 +156,7 @@ def command(
 
     def route(order: Callable[[Call[B]], Order]) -> CommandRoute[B]:
         name, description = order.__name__.rstrip("_"), inspect.cleandoc(order.__doc__ or "")
-        return CommandRoute(path, name, tag, description, body, order, status, keyed, admin, makes_tenant, document)
+        return CommandRoute(path, name, tag, description, body, order, status, keyed, admin, makes_tenant, limit_s, document)
 
     return route
 

@@ -127,6 +127,16 @@ class Unavailable(Exception):
         super().__init__(f"{code}: {detail}")
 
 
+class NotServed(Unavailable):
+    """The partition is not this node's, or not any more: its owner may do it. ``code``: ``partition_not_served``, or
+    ``shutting_down``.
+    """
+
+    def __init__(self, partition: str, detail: str, code: str = "partition_not_served") -> None:
+        self.partition = partition
+        super().__init__(code, detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A committed command: the aggregate as of its own events, and where they stand. ``position`` is ``7@48122`` or
@@ -184,6 +194,10 @@ class Ledger(Protocol):
 
     async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
         """Wait until the catalog has been read to a position."""
+        ...
+
+    async def read_catalog(self) -> None:
+        """Wait until all that the catalog holds by now is known here."""
         ...
 
     def unready(self) -> list[str]:

@@ -40,9 +40,9 @@ def open_log(settings: Settings, *, must_exist: bool = False) -> Iterator[Log]:
         if must_exist and not path.exists():
             raise LogUnavailable(f"there is no log at {path}")
         settings.state.mkdir(parents=True, exist_ok=True)
-        log = SqliteLog(path, settings.environment, settings.partitions, address=settings.node)
+        log = SqliteLog(path, settings.environment, settings.partitions, address=settings.address)
     else:
-        log = KafkaLog(settings.kafka, settings.environment, settings.node)
+        log = KafkaLog(settings.kafka, settings.environment, settings.node, address=settings.address)
     try:
         yield log
     finally:

@@ -37,6 +37,7 @@ from infra.metrics.node import NodeCollector
 from infra.metrics.projector import ProjectorCollector
 from infra.metrics.queries import PoolCollector
 from infra.node.node import Node
+from infra.node.peers import open_peers
 from infra.postgres.counts import ProjectorCounts
 from infra.postgres.projector import run_projector
 from infra.postgres.roles import projector_dsn, query_dsn
@@ -113,11 +114,12 @@ async def _command_side(
         log = stack.enter_context(open_log(settings))
         vault = stack.enter_context(open_vault(settings, log))
         gateways = stack.enter_context(open_gateways(settings.simulator_book_path, sandbox=settings.is_sandbox))
+        peers = None if settings.is_embedded else await stack.enter_async_context(open_peers(settings.address, log))
         node = make_node(settings, log, vault, gateways, tracer)
         await node.start()
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)
-        app = create_command_app(node, vault, api, requests)
+        app = create_command_app(node, vault, api, requests, peers)
         yield node, app, [NodeCollector(node), stack.enter_context(watching(log))]
 
 

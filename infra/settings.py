@@ -76,6 +76,12 @@ def _next_port(fields: dict[str, Any]) -> int:
     return int(fields["port"]) + 1
 
 
+def _address(fields: dict[str, Any]) -> str:
+    """Who listens on every address is reached by its host's name."""
+    host = fields["host"] if fields["host"] not in ("", "0.0.0.0", "::") else socket.gethostname()
+    return f"[{host}]:{fields['port']}" if ":" in host else f"{host}:{fields['port']}"
+
+
 def _min_insync(fields: dict[str, Any]) -> int:
     return 1 if fields["replication_factor"] == 1 else 2
 
@@ -150,6 +156,12 @@ class Settings(BaseSettings):
         default_factory=socket.gethostname,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",
         description="This node's name: its own among the nodes, and the same after a restart. Default: the host's name.",
+    )
+    address: str = Field(
+        default_factory=_address,
+        pattern=r"^([A-Za-z0-9._-]{1,128}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}$",
+        description="`host:port` at which other nodes reach this one's API. Default: `SUBLEDGER_HOST`, or the host's name where "
+        "that is every address (`0.0.0.0`), with `SUBLEDGER_PORT`.",
     )
     max_waiting: int = Field(
         2000, ge=1, description="Commands that may wait in a node. More are answered with 503 and `Retry-After`."

@@ -25,14 +25,17 @@ _log = structlog.stdlib.get_logger(__name__)
 class KafkaLog:
     """One environment's topics on one cluster."""
 
-    def __init__(self, bootstrap: Bootstrap, environment: str, node: str = "", clock: Callable[[], float] = time.time) -> None:
-        """``node`` is the address at which others reach this process, and no other's; only an owner needs it.
+    def __init__(
+        self, bootstrap: Bootstrap, environment: str, node: str = "", clock: Callable[[], float] = time.time, *, address: str = ""
+    ) -> None:
+        """``node`` is this process's name, and no other's; only an owner needs it. ``address`` is where others reach it.
 
         Raises LogUnavailable where the cluster or the topics are not there.
         """
         self._bootstrap = bootstrap
         self._names = Names(environment)
         self._node = node
+        self._address = address or node
         self._clock = clock
         self._admin = AdminClient(client(bootstrap))
         self._topics = self._describe()
@@ -74,10 +77,24 @@ class KafkaLog:
 
     def owner(self) -> KafkaOwner:
         """Raises UnsafeTopics where the topics could lose records, LogUnavailable where the broker is away."""
-        assert self._node, "an owner has an address"
+        assert self._node, "an owner has a name"
         if warnings := refuse_unsafe(self._bootstrap, self.environment):
             _log.warning("topics check", findings=[str(finding) for finding in warnings])
-        return KafkaOwner(self._bootstrap, self._names, self._partitions, self._node, self._clock)
+        return KafkaOwner(self._bootstrap, self._names, self._partitions, self._node, self._address, self._clock)
+
+    def owners(self) -> dict[str, str]:
+        """Raises LogUnavailable."""
+        asked = self._admin.describe_consumer_groups([self._names.owners], request_timeout=REQUEST_LIMIT_S)
+        try:
+            members = asked[self._names.owners].result().members
+        except KafkaException as error:
+            raise LogUnavailable(f"{self._names.owners}: {error.args[0].str()}") from error
+        return {
+            self._names.partition(place): member.client_id
+            for member in members
+            if member.assignment is not None
+            for place in member.assignment.topic_partitions
+        }
 
     def keys(self) -> KafkaKeys:
         return KafkaKeys(self._bootstrap, self._names)

@@ -32,7 +32,7 @@ _log = structlog.stdlib.get_logger(__name__)
 class Membership:
     """This process in the group; it joins at the first poll. One thread makes all calls."""
 
-    def __init__(self, bootstrap: Bootstrap, names: Names, node: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, names: Names, address: str) -> None:
         self._names = names
         self._consumer = Consumer(
             client(
@@ -40,7 +40,7 @@ class Membership:
                 **{
                     "group.id": names.owners,
                     "group.protocol": "consumer",
-                    "client.id": node,
+                    "client.id": address,  # by it others find who owns what
                     "isolation.level": "read_uncommitted",  # else ``committed`` waits for a dead owner's open window
                     "max.poll.interval.ms": POLL_LIMIT_MS,
                     "enable.auto.commit": False,

@@ -39,13 +39,19 @@ class KafkaOwner:
     """Owns what the group assigns to it. One window is in flight; two lanes take turns, while the broker ends the last window."""
 
     def __init__(
-        self, bootstrap: Bootstrap, names: Names, partitions: Sequence[str], node: str, clock: Callable[[], float]
+        self,
+        bootstrap: Bootstrap,
+        names: Names,
+        partitions: Sequence[str],
+        node: str,
+        address: str,
+        clock: Callable[[], float],
     ) -> None:
         """``clock`` gives seconds since 1970, to be held against the broker's. Raises LogUnavailable."""
         self._bootstrap = bootstrap
         self._names = names
         self._partitions = partitions
-        self._node = node
+        self._address = address
         self._clock = clock
         self._skew_s = 0.0
         self._admin = AdminClient(client(bootstrap))
@@ -53,7 +59,7 @@ class KafkaOwner:
         self._windows = 0
         self._claims: dict[str, int] = {}
         self._loading = False
-        self._membership = Membership(bootstrap, names, node)
+        self._membership = Membership(bootstrap, names, address)
         self.recover()
 
     def poll(self, timeout_s: float) -> Change:
@@ -124,7 +130,7 @@ class KafkaOwner:
         if partition not in assigned:
             raise NotOwner({partition})
         ids = [lane.transactional_id for lane in self._lanes]
-        record = claim_record(partition, term, now, self._names.environment, self._node, ids)
+        record = claim_record(partition, term, now, self._names.environment, self._address, ids)
         with self._transaction(frozenset({partition})) as transaction:
             self._produce(transaction, record, report=True)
             transaction.flush()

@@ -105,6 +105,10 @@ class SqliteLog:
     def owner(self) -> SqliteOwner:
         return SqliteOwner(self.path, lambda: connect(self.path), self._environment, self.partitions, self.address)
 
+    def owners(self) -> dict[str, str]:
+        """One process owns all of them."""
+        return dict.fromkeys(self.partitions, self.address)
+
     def keys(self) -> SqliteKeys:
         return SqliteKeys(connect(self.path))
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from math import inf
+
+import structlog
 
 from commands.catalog.view import CatalogView
 from commands.ports import Unavailable
 from domain.event import Event
 from domain.registry import decode
 from infra.eventlog.index_queries import IndexQueries
-from infra.eventlog.log import Log
+from infra.eventlog.log import Log, LogUnavailable
 from infra.node.follower import CatalogFollower
 from infra.node.listener import LoopListener
 
 READ_LIMIT_S = 2.0
+
+_log = structlog.get_logger(__name__)
 
 
 class NodeCatalog:
@@ -24,6 +29,8 @@ class NodeCatalog:
         self.view = view
         self.is_read = False
         self._moved = asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._last_reading = (-inf, False)  # when the last one began, and whether it reached the end
         self._follower = CatalogFollower(log, listener.catalog, listener.catalog_read, listener.died)
 
     def start(self) -> None:
@@ -60,9 +67,29 @@ class NodeCatalog:
                 return False
         return True
 
-    async def moved_on(self, seen: int) -> bool:
-        """Follow to the log's end: is there more than ``seen``? Raises Unavailable."""
-        if not await asyncio.to_thread(self._follower.read_to_end, READ_LIMIT_S):
+    async def read_to_end(self) -> None:
+        """Follow to the log's end as it is now; all who ask while one reads share the next reading. Raises Unavailable."""
+        if self._follower.owned.is_set():
+            return
+        asked = asyncio.get_running_loop().time()
+        async with self._reading:
+            begun, reached = self._last_reading
+            if begun < asked:
+                begun = asyncio.get_running_loop().time()
+                reached = await asyncio.to_thread(self._reach_end)
+                self._last_reading = begun, reached
+        if not reached:
             raise Unavailable("catalog_behind", "The catalog could not be read to its end in time.")
         await asyncio.sleep(0)  # what was read has hopped onto the loop before
+
+    def _reach_end(self) -> bool:
+        try:
+            return self._follower.read_to_end(READ_LIMIT_S)
+        except LogUnavailable as error:
+            _log.warning("the catalog's end is not known", error=str(error))
+            return False
+
+    async def moved_on(self, seen: int) -> bool:
+        """Follow to the log's end: is there more than ``seen``? Raises Unavailable."""
+        await self.read_to_end()
         return self.view.sequence > seen

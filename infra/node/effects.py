@@ -14,7 +14,7 @@ import structlog
 
 from commands.command import Command
 from commands.payment.settle import outcome_command
-from commands.ports import Answer, ChargeOutcome, Unavailable, Unknown
+from commands.ports import Answer, ChargeOutcome, NotServed, Unavailable, Unknown
 from domain.customer.events import PaymentMethod
 from domain.errors import Refusal
 from domain.payment.aggregate import Payment
@@ -72,9 +72,9 @@ class Effects:
             except Refusal as refusal:
                 _log.warning("outcome refused", payment=payment.id, attempt=payment.attempts, refusal=refusal.code)
                 return
-            except Unavailable as unavailable:
-                if unavailable.code in ("partition_not_served", "shutting_down"):
-                    return  # whoever owns the partition next sends the attempt again
+            except NotServed:
+                return  # whoever owns the partition next sends the attempt again
+            except Unavailable:
                 await asyncio.sleep(RETRY_S)
 
     async def _charge(self, payment: Payment, attempt: PaymentAttemptStarted, method: PaymentMethod) -> ChargeOutcome:

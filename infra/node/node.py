@@ -13,7 +13,7 @@ from opentelemetry.trace import Tracer
 
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Answer, Succession, Unavailable, Vault
+from commands.ports import Answer, NotServed, Succession, Unavailable, Vault
 from commands.shard import Decided, Shard
 from domain import ids
 from domain.catalog.aggregates import Clock
@@ -158,7 +158,7 @@ class Node:
 
     def _accept(self, command: Command, succession: Succession | None) -> asyncio.Future[Answer]:
         if self._closing:
-            raise Unavailable("shutting_down", "This node is shutting down.")
+            raise NotServed(self._name_of(command), "This node is shutting down.", "shutting_down")
         served = self._home_of(command)
         if self._waiting() >= self._waiting_max:
             raise Unavailable("overloaded", "Too many commands are waiting.")
@@ -174,11 +174,12 @@ class Node:
         served.fire_due(command.key)
         return await served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S).future
 
+    def _name_of(self, command: Command) -> str:
+        return ids.partition_of(command.customer, len(self._ledger)) if command.customer else CATALOG
+
     def _home_of(self, command: Command) -> Served:
-        if not command.customer:
-            return self._served(CATALOG)
-        served = self._served(ids.partition_of(command.customer, len(self._ledger)))
-        if not self._may_decide(served):
+        served = self._served(self._name_of(command))
+        if command.customer and not self._may_decide(served):
             raise Unavailable("catalog_behind", "The catalog has not been read far enough yet.")
         return served
 
@@ -192,7 +193,7 @@ class Node:
             return served
         if name in self._held:
             raise Unavailable("outcome_unknown", f"Partition {name} is settling a commit whose outcome is unknown.")
-        raise Unavailable("partition_not_served", f"Partition {name} is not served by this node now.")
+        raise NotServed(name, f"Partition {name} is not served by this node now.")
 
     def customer_of(self, tenant: str, id: str) -> str:
         kind = {ids.CUSTOMER: "customer", ids.SUBSCRIPTION: "subscription", ids.INVOICE: "invoice", ids.PAYMENT: "payment"}.get(
@@ -223,6 +224,9 @@ class Node:
 
     async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
         return await self._catalog.reaches(sequence, timeout_s)
+
+    async def read_catalog(self) -> None:
+        await self._catalog.read_to_end()
 
     def unready(self) -> list[str]:
         missing = sorted(self._assigned - self._partitions.keys() - self._broken.keys())
@@ -349,7 +353,7 @@ class Node:
                 waiting += served.unsettled
                 self._forget(served)
             for ticket in waiting:
-                fail(ticket, Unavailable("partition_not_served", f"Partition {name}: {reason}"))
+                fail(ticket, NotServed(name, f"Partition {name}: {reason}"))
 
     def on_unknown(self, partitions: frozenset[str], reason: str) -> None:
         for name in partitions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import stat
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,15 @@ def test_nothing_needs_to_be_set_for_a_sandbox() -> None:
     assert (settings.replication_factor, settings.min_insync) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "127.0.0.1:8001"), ("10.0.0.7", "10.0.0.7:8001"), ("::1", "[::1]:8001"),
+     ("0.0.0.0", f"{socket.gethostname()}:8001"), ("::", f"{socket.gethostname()}:8001")],
+)  # fmt: skip
+def test_a_node_is_reached_where_it_listens(host: str, address: str) -> None:
+    assert load_settings(host=host, port=8001).address == address
+
+
 def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     # given a variable for each field
     given = ALL | {
@@ -56,6 +66,7 @@ def test_each_field_is_described_and_read_from_its_variable(monkeypatch: pytest.
         "port": "9000",
         "projector_port": "9005",
         "node": "node-a",
+        "address": "node-a.internal:9000",
         "max_waiting": "10",
         "log_level": "debug",
         "log_format": "json",

@@ -1,0 +1,96 @@
+"""A request for a partition that another node owns goes on to that node, and its answer comes back as it is.
+
+What goes on is the request itself: the owner authenticates and reads it anew, so that no node has to trust another. It goes on
+once: `FORWARDED_BY` tells its owner, who answers ``partition-not-served`` where it is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.types import Scope
+
+FORWARDED_BY = b"ledger-forwarded-by"
+# Codes of the problems with which a node says that it is not, or no longer, the owner.
+NOT_MINE = frozenset({"partition-not-served", "shutting-down"})
+
+# Of one connection alone (RFC 9110, 7.6.1), or made anew for the next one.
+_ONE_HOP = frozenset({
+    b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect", b"host",
+    b"content-length", b"accept-encoding",
+})  # fmt: skip
+_REPLACED = frozenset({b"idempotency-key", b"request-id", b"traceparent"})
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it goes on: ``target`` is its path and query as they came; its answer is awaited for ``limit_s``."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    limit_s: float
+
+
+class Peers(Protocol):
+    """The other nodes."""
+
+    async def forward(self, partition: str, request: Request, here: Callable[[], Awaitable[Reply]]) -> Reply:
+        """The owner's answer, whoever that becomes in the next seconds: where it is this node, that of ``here``. Raises
+        Unavailable.
+        """
+        ...
+
+
+def headers_of(scope: Scope, key: str | None = None) -> Headers:
+    """What goes on of a request's headers, in its trace and under its id. ``key`` is the command's idempotency key: where the
+    client gave none it is ours, and has to be the same wherever the command is done.
+    """
+    dropped = _ONE_HOP | _REPLACED | _nominated(scope)
+    headers = [(_text(name), _text(value)) for name, value in scope["headers"] if name not in dropped]
+    if key is not None:
+        headers.append(("idempotency-key", _quoted(key)))
+    state = scope["state"]
+    return [*headers, ("request-id", state["request_id"]), ("traceparent", state["traceparent"])]
+
+
+def target_of(scope: Scope) -> str:
+    """A request's path and query, byte for byte."""
+    query = scope["query_string"]
+    return _text(scope["raw_path"] + (b"?" + query if query else b""))
+
+
+def is_forwarded(scope: Scope) -> bool:
+    """Whether another node sent it on: then it goes no further."""
+    return any(name == FORWARDED_BY for name, _ in scope["headers"])
+
+
+def _nominated(scope: Scope) -> set[bytes]:
+    """Headers that the client says are of its connection alone."""
+    listed = b",".join(value for name, value in scope["headers"] if name == b"connection")
+    return {name.strip().lower() for name in listed.split(b",")}
+
+
+def _quoted(key: str) -> str:
+    """A key as a header: a structured-field string."""
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")

@@ -1,0 +1,142 @@
+"""Sends requests on to the nodes that own what they are about, over connections that stay open.
+
+A takeover takes a moment: until somebody answers as the owner, the owners are looked up again and the request is sent again, for
+`PATIENCE_S`. It may be sent twice, since every command goes on under an idempotency key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Literal
+
+import aiohttp
+import orjson
+import structlog
+from yarl import URL
+
+from commands.api_forward import FORWARDED_BY, NOT_MINE, Reply, Request
+from commands.ports import NotServed, Unavailable
+from infra.eventlog.log import Log
+from infra.http.problems import MEDIA_TYPE
+from infra.node.owners import Owners
+
+PATIENCE_S = 3.0
+PAUSE_S = 0.1
+CONNECT_S = 1.0
+# An answer that takes longer: has the partition moved meanwhile?
+LOOK_S = 2.0
+# Less than a server keeps an idle connection, so that it is seldom closed under our hands.
+KEEP_ALIVE_S = 4.0
+
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+# What the node that a client speaks with says itself, or of its own connection.
+_OWN_HEADERS = frozenset({
+    "connection", "content-length", "content-type", "date", "keep-alive", "request-id", "server", "transfer-encoding",
+})  # fmt: skip
+
+Outcome = Literal["answered", "not_mine", "unreachable", "broken", "moved"]
+
+_log = structlog.get_logger(__name__)
+
+
+class _Moved(Exception):
+    """Another node owns the partition by now, and the one that was asked has not answered."""
+
+
+class Peers:
+    """Implements `commands.api_forward.Peers` for the node at ``address``. ``counts`` is how its attempts ended."""
+
+    def __init__(self, address: str, owners: Owners, session: aiohttp.ClientSession) -> None:
+        self.counts: Counter[Outcome] = Counter()
+        self._address = address
+        self._owners = owners
+        self._session = session
+
+    async def forward(self, partition: str, request: Request, here: Callable[[], Awaitable[Reply]]) -> Reply:
+        now = asyncio.get_running_loop().time
+        last = now() + request.limit_s
+        end, was_sent = now() + PATIENCE_S, False
+        while True:
+            seen, address = self._owners.version, self._owners.of(partition)
+            if address == self._address:
+                with suppress(NotServed):  # given to us, and not taken over yet
+                    return await here()
+            elif address is not None:
+                found = await self._try(address, partition, request)
+                if isinstance(found, Reply):
+                    return found
+                if found in ("broken", "moved"):  # after who knows how long
+                    end, was_sent = min(now() + PATIENCE_S, last), True
+            if now() >= end:
+                raise _given_up(partition, was_sent)
+            await self._owners.refresh(seen)
+            if self._owners.of(partition) == address:
+                await asyncio.sleep(random.uniform(PAUSE_S / 2, PAUSE_S))
+
+    async def _try(self, address: str, partition: str, request: Request) -> Reply | Outcome:
+        """A node's answer as the owner, or why there is none."""
+        outcome: Outcome = "answered"
+        try:
+            reply = await self._ask(address, partition, request)
+        except _NEVER_SENT:
+            outcome = "unreachable"
+        except _Moved:
+            outcome = "moved"
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            outcome = "broken"
+            _log.info("forwarding broke off", partition=partition, to=address, error=str(error) or type(error).__name__)
+        else:
+            if _is_not_mine(reply):
+                outcome = "not_mine"
+        self.counts[outcome] += 1
+        return reply if outcome == "answered" else outcome
+
+    async def _ask(self, address: str, partition: str, request: Request) -> Reply:
+        """The answer of one node, as long as it is the owner."""
+        asking = asyncio.ensure_future(self._send(address, request))
+        try:
+            async with asyncio.timeout(request.limit_s):
+                while not (await asyncio.wait([asking], timeout=LOOK_S))[0]:
+                    await self._owners.refresh(self._owners.version)
+                    if self._owners.of(partition) != address:
+                        raise _Moved
+            return asking.result()
+        finally:
+            asking.cancel()
+
+    async def _send(self, address: str, request: Request) -> Reply:
+        url = URL(f"http://{address}{request.target}", encoded=True)
+        headers = [*request.headers, (FORWARDED_BY.decode(), self._address)]
+        async with self._session.request(
+            request.method, url, data=request.body or None, headers=headers, allow_redirects=False
+        ) as response:
+            body = await response.read()
+        kept = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _OWN_HEADERS}
+        return Reply(response.status, kept, body, response.headers.get("content-type", ""))
+
+
+@asynccontextmanager
+async def open_peers(address: str, log: Log) -> AsyncIterator[Peers]:
+    """The nodes that share a log."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+    ) as session:
+        yield Peers(address, Owners(log.owners), session)
+
+
+def _is_not_mine(reply: Reply) -> bool:
+    return reply.status == 503 and reply.media_type == MEDIA_TYPE and orjson.loads(reply.body)["code"] in NOT_MINE
+
+
+def _given_up(partition: str, was_sent: bool) -> Unavailable:
+    if was_sent:
+        return Unavailable("outcome_unknown", "It may have been done: send it again with the same key.")
+    return NotServed(partition, f"Partition {partition} has no owner that answers now.")

@@ -1,0 +1,195 @@
+"""Any node takes any request: where another one owns the partition, the answer is the owner's, as if it had been asked."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.eventlog.reader import Command, Reader
+from infra.eventlog.record import Record
+from tests.e2e.nodes.cluster import PARTITIONS, Cluster, cluster, customer
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.fixture(scope="module")
+def two(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(kafka_bootstrap, f"t{uuid.uuid4().hex[:12]}", tmp_path_factory.mktemp("nodes")) as found:
+        yield found
+
+
+def seen(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
+    """All that a client sees of an answer, save the time."""
+    return answer.status_code, {name: value for name, value in answer.headers.items() if name != "date"}, answer.content
+
+
+def both(two: Cluster, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+    """One request to both nodes, which must answer alike."""
+    first, second = (two.request(node, method, path, body, Request_Id="asked", **headers) for node in (0, 1))
+    assert seen(first) == seen(second)
+    return first
+
+
+def done(answer: httpx.Response) -> dict[str, Any]:
+    """The body of a command that must have succeeded for the first time."""
+    assert answer.is_success, answer.text
+    assert "idempotent-replayed" not in answer.headers
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def registered(two: Cluster, node: int) -> str:
+    """A customer who lives on a node, registered through the other one."""
+    external_id = two.customer_of(node, uuid.uuid4().hex)
+    body = {"storefront": "web", "external_id": external_id, "payment_method": {"provider": "simulator", "token": "sim_ok"}}
+    made = done(two.post(1 - node, "/v1/customers", body, f"register-{external_id}"))
+    assert made["id"] == customer(external_id)
+    return str(made["id"])
+
+
+def records(two: Cluster, customer: str, type: str) -> list[Record]:
+    """All events of a type that count in the log of a customer."""
+    names = [str(number) for number in range(PARTITIONS)]
+    ends, rules = two.log.ends(names), {name: Reader() for name in names}
+    reader = two.log.reader(dict.fromkeys(names, 0))
+    found: list[Record] = []
+    try:
+        while any(reader.position(name) < end for name, end in ends.items()):
+            for record in reader.poll(0.1):
+                for result in rules[record.partition].feed(record):
+                    if isinstance(result, Command):
+                        found += result.records
+    finally:
+        reader.close()
+    return [each for each in found if each.key == f"acme/{customer}" and each.attributes["type"] == type]
+
+
+@pytest.mark.parametrize("node", [0, 1])
+def test_every_command_on_a_customer_through_the_wrong_node(two: Cluster, node: int) -> None:
+    # given a customer of one node
+    id, wrong = registered(two, node), 1 - node
+    # when everything is sent to the other one
+    done(two.post(wrong, f"/v1/customers/{id}", {"timezone": "Europe/Paris"}, f"change-{id}"))
+    method = {"payment_method": {"provider": "simulator", "token": "sim_decline"}}
+    done(two.post(wrong, f"/v1/customers/{id}/payment-method", method, f"method-{id}"))
+    begun = two.post(wrong, "/v1/subscriptions", {"customer": id, "price": "monthly"}, f"start-{id}")
+    subscription = done(begun)
+    # then it is done, and answered with all that goes with it
+    assert begun.headers["location"] == f"/v1/subscriptions/{subscription['id']}"
+    assert begun.headers["ledger-position"] == subscription["receipt"]["position"]
+    # and so is what an id other than the customer's routes
+    cancelled = two.post(wrong, f"/v1/subscriptions/{subscription['id']}/cancel", {"at": "now"}, f"cancel-{id}")
+    assert done(cancelled)["state"] == "cancelled"
+
+
+def test_paying_through_the_wrong_node_answers_with_the_outcome(two: Cluster) -> None:
+    # given an invoice that is open, since its customer has no payment method
+    id = registered(two, 0)
+    done(two.post(1, f"/v1/customers/{id}/payment-method", {"payment_method": None}, f"none-{id}"))
+    subscription = done(two.post(1, "/v1/subscriptions", {"customer": id, "price": "monthly"}, f"start-{id}"))
+    (issued,) = records(two, customer=id, type="invoice.issued.v1")
+    method = {"payment_method": {"provider": "simulator", "token": "sim_ok"}}
+    done(two.post(1, f"/v1/customers/{id}/payment-method", method, f"method-{id}"))
+    # when it is paid
+    paid = two.post(1, f"/v1/invoices/{issued.attributes['subject']}/payments", {"kind": "charge"}, f"pay-{id}")
+    # then the answer waits for the charge
+    assert (paid.status_code, done(paid)["state"]) == (201, "captured"), subscription
+
+
+@pytest.mark.parametrize("sender", [0, 1])
+def test_commands_on_the_catalog_go_to_its_owner(two: Cluster, sender: int) -> None:
+    name = f"s-{uuid.uuid4().hex[:8]}"
+    made = two.post(sender, "/v1/storefronts", {"id": name, "name": "Shop"}, name)
+    assert done(made)["receipt"]["position"].startswith("catalog@")
+    again = both(two, "POST", "/v1/storefronts", {"id": name, "name": "Shop"}, Idempotency_Key=name)
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_a_key_holds_at_every_node_at_once(two: Cluster) -> None:
+    # when a key is issued through one node
+    headers = {"Authorization": f"Bearer {two.nodes[0].admin_key}", "x-tn": "acme", "Ledger-Reason": "test"}
+    for number in range(5):
+        body = {"name": f"k{number}", "permissions": ["read", "write"]}
+        issued = httpx.post(f"{two.nodes[0].url}/v1/api-keys", json=body, headers=headers)
+        # then the other one knows it
+        key = {"Authorization": f"Bearer {issued.json()['key']}"}
+        assert two.request(1, "GET", "/v1/test-clocks", **key).status_code == 200
+
+
+def test_a_key_is_replayed_by_whichever_node_is_asked(two: Cluster) -> None:
+    # given a command that was done
+    id = registered(two, 1)
+    start = {"customer": id, "price": "monthly"}
+    first = two.post(0, "/v1/subscriptions", start, f"start-{id}")
+    # when it is sent again, then both nodes give the answer of the first time
+    again = both(two, "POST", "/v1/subscriptions", start, Idempotency_Key=f"start-{id}")
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.json() == first.json()
+    # and the same key with another body is refused by both
+    other = both(
+        two, "POST", "/v1/subscriptions", {"customer": id, "bundle": "gold", "currency": "EUR"}, Idempotency_Key=f"start-{id}"
+    )
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "expected"),
+    [
+        ("/v1/customers/{id}", {"timezone": "Europe/Rome"}, {"If_Match": '"9"'}, (412, "version-mismatch")),
+        ("/v1/customers/{id}", {"timezone": "Atlantis"}, {}, (422, "unknown-timezone")),
+        ("/v1/customers/{id}", {"timezone": "Europe/Rome"}, {"Authorization": "Bearer no"}, (401, "unauthenticated")),
+        ("/v1/customers/cus_{unknown}", {"timezone": "Europe/Rome"}, {}, (404, "not-found")),
+        ("/v1/subscriptions/sub_{unknown}/cancel", {"at": "now"}, {"Idempotency_Key": "x"}, (404, "not-found")),
+        ("/v1/subscriptions", {"customer": "{id}", "price": "none"}, {"Idempotency_Key": "y"}, (422, "price-not-found")),
+        ("/v1/customers/{id}", {}, {"Ledger_Reason": "weil er wünscht"}, (422, "nothing-to-change")),
+    ],
+)  # fmt: skip
+def test_problems_are_the_same(
+    two: Cluster, path: str, body: dict[str, str], headers: dict[str, str], expected: tuple[int, str]
+) -> None:
+    id = registered(two, 0)
+    path = path.format(id=id, unknown=id[4:12] + "0" * 20)
+    body = {name: value.format(id=id) for name, value in body.items()}
+    answer = both(two, "POST", path, body, **headers)
+    assert (answer.status_code, answer.json()["code"]) == expected
+
+
+def test_a_command_without_a_key_is_done_once(two: Cluster) -> None:
+    # when customers without an external id are registered, whose ids follow from the key that the first node makes
+    made = [two.request(0, "POST", "/v1/customers", {"storefront": "web"}) for _ in range(8)]
+    # then each has one, wherever it lives
+    ids = {done(answer)["id"] for answer in made}
+    assert len(ids) == 8
+    assert {two.owner(id) for id in ids} == {0, 1}
+
+
+def test_reason_and_trace_stand_in_the_event(two: Cluster) -> None:
+    # when a request with a trace goes through the wrong node
+    id = registered(two, 1)
+    reason, parent = "auf Wunsch – schön", f"00-{TRACE}-{SPAN}-01"
+    changed = two.post(
+        0, f"/v1/customers/{id}", {"timezone": "Europe/Paris"}, f"t-{id}",
+        traceparent=parent, Ledger_Reason=reason,
+    )  # fmt: skip
+    assert done(changed)["timezone"] == "Europe/Paris"
+    # then the event is in that trace, in a span of the owner's
+    (event,) = records(two, customer=id, type="customer.changed.v1")
+    version, trace, span, flags = event.attributes["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", TRACE, "01")
+    assert span != SPAN
+    assert event.attributes["reason"] == reason
+
+
+def test_what_was_forwarded_goes_no_further(two: Cluster) -> None:
+    # when a node is sent another's request, as by a node that is wrong about the owner
+    id = registered(two, 0)
+    answer = two.post(1, f"/v1/customers/{id}", {"timezone": "Europe/Oslo"}, f"hop-{id}", Ledger_Forwarded_By="elsewhere:1")
+    # then it says that it is not the owner, and that it may be sent again
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "partition-not-served", "1")
+    assert answer.json()["retryable"] is True
