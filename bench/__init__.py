@@ -16,6 +16,7 @@ MEASUREMENTS = (
     "event_to_row",
     "projector",
     "index_rebuild",
+    "restore",
     "importing",
     "recurring",
     "memory",

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import psutil
 from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
 
 from infra.eventlog.topics import Names
 from infra.postgres.embedded import embedded_postgres
@@ -56,29 +57,37 @@ class Deployment:
 
 
 @contextmanager
-def deployed(folder: Path, bootstrap: str | None = None, *, read_side: bool = False) -> Iterator[Deployment]:
-    """A new ledger with its state in ``folder``, up and ready; on Kafka where ``bootstrap`` names brokers, whose topics are
-    deleted at the end.
+def deployed(folder: Path, bootstrap: str | None = None, *, read_side: bool = False, **more: str) -> Iterator[Deployment]:
+    """A new ledger with its state in ``folder``, up and ready, ``more`` being further settings; on Kafka where ``bootstrap``
+    names brokers, whose topics are deleted at the end.
     """
-    folder.mkdir(parents=True)
     with ExitStack() as stack:
-        given = _given(folder, bootstrap)
-        settings = load_settings(**given)
-        if bootstrap is not None:
-            stack.enter_context(_topics(settings, _variables(given), folder))
+        settings, environment = stack.enter_context(provided(folder, bootstrap, **more))
+        dsn = ""
         if read_side:
-            given["postgres_dsn"] = stack.enter_context(embedded_postgres(folder / "postgres"))
-            settings = load_settings(**given)
-        environment = _variables(given)
-        commands = stack.enter_context(_subledger("commands", environment, folder))
+            dsn = stack.enter_context(embedded_postgres(folder / "postgres"))
+            environment = {**environment, variable("postgres_dsn"): dsn}
+            settings = settings.model_copy(update={"postgres_dsn": SecretStr(dsn)})
+        commands = stack.enter_context(subledger("commands", environment, folder))
         if not read_side:
             yield Deployment(settings, environment, commands)
             return
-        projector = stack.enter_context(_subledger("project", environment, folder, ready="/healthz"))
-        queries = stack.enter_context(_subledger("queries", environment, folder, ready="/healthz"))
-        yield Deployment(
-            settings, environment, commands, queries, projector, projector_dsn(given["postgres_dsn"], settings.secret_bytes)
-        )
+        projector = stack.enter_context(subledger("project", environment, folder, ready="/healthz"))
+        queries = stack.enter_context(subledger("queries", environment, folder, ready="/healthz"))
+        yield Deployment(settings, environment, commands, queries, projector, projector_dsn(dsn, settings.secret_bytes))
+
+
+@contextmanager
+def provided(folder: Path, bootstrap: str | None, **more: str) -> Iterator[tuple[Settings, Mapping[str, str]]]:
+    """What the processes of a new ledger need before they start: the settings, with ``more``, and the same as an environment."""
+    folder.mkdir(parents=True)
+    given = _given(folder, bootstrap) | more
+    settings, environment = load_settings(**given), _variables(given)
+    if bootstrap is None:
+        yield settings, environment
+        return
+    with _topics(settings, environment, folder):
+        yield settings, environment
 
 
 def _given(folder: Path, bootstrap: str | None) -> dict[str, str]:
@@ -115,7 +124,8 @@ def _topics(settings: Settings, environment: Mapping[str, str], folder: Path) ->
 
 
 @contextmanager
-def _subledger(name: str, environment: Mapping[str, str], folder: Path, ready: str = "/readyz") -> Iterator[Service]:
+def subledger(name: str, environment: Mapping[str, str], folder: Path, ready: str = "/readyz") -> Iterator[Service]:
+    """One of the ledger's processes, from its first success at the path ``ready`` on until the end of the block."""
     port = free_port()
     with service(
         name, ["-m", "infra.cli", name], {**environment, variable("port"): str(port)}, port, folder / f"{name}.out", ready

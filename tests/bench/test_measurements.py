@@ -31,6 +31,7 @@ TINY = (
 ON_KAFKA = (
     ("commands", *ROUND, "--customers", "20", "--log", "kafka"),
     ("index_rebuild", "--rounds", "1", "--rows", "10"),
+    ("restore", "--rounds", "1", "--rows", "10", "--events", "2000"),
 )
 
 
