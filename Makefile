@@ -5,7 +5,7 @@ READY := .venv/ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench crash lint format docs lock clean
+.PHONY: help run test test-fast bench crash faults lint format docs lock clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ bench: $(READY) ## measure everything against its ceilings, or make bench NAME=c
 
 crash: $(READY) ## kill -9 everything at random moments during an import, on both logs; or make crash ARGS="--seed 1 --rounds 5"
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+faults: $(READY) ## three brokers, three nodes and seeded faults, as root with links cut; or make faults ARGS="--seed 1 --rounds 9 --record"
+	@$(BIN)/python -m tests.faults.cluster $(ARGS)
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .

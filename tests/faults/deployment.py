@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -55,10 +55,10 @@ def process_environment(running: Running) -> dict[str, str]:
 class Service:
     """``subledger <command>``; its output goes to a file. ``ended`` counts how often it ended by itself."""
 
-    def __init__(self, command: str, running: Running, output: Path, **given: str) -> None:
-        """``given`` are settings beside those of ``running``."""
+    def __init__(self, command: str, running: Running, output: Path, enter: Sequence[str] = (), **given: str) -> None:
+        """``given`` are settings beside those of ``running``; ``enter`` is what the command begins with."""
         self.ended = 0
-        self._command = command
+        self._command = [*enter, *dies_with_its_parent(), sys.executable, "-m", "infra.cli", command]
         own = {variable(name): value for name, value in given.items()}
         self._environment = process_environment(running) | own
         self._output = output
@@ -67,7 +67,7 @@ class Service:
     def start(self) -> None:
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                [*dies_with_its_parent(), sys.executable, "-m", "infra.cli", self._command],
+                self._command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -93,9 +93,13 @@ class Service:
 
     def child(self) -> psutil.Process:
         """The process's only child."""
-        assert self._process is not None
-        (child,) = psutil.Process(self._process.pid).children()
+        (child,) = self.process().children()
         return child
+
+    def process(self) -> psutil.Process:
+        """The process itself, which runs."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
 
     def wait(self, limit_s: float = STOP_LIMIT_S) -> int:
         """Until it has ended by itself; gives the exit code. Raises TimeoutExpired."""

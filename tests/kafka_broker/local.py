@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -40,34 +40,42 @@ def local_broker(folder: Path, ports: tuple[int, int] | None = None) -> Iterator
     ``ports`` are its own and its controller's: one that is to come back where its clients look for it needs the same again.
     Raises BrokerError where Java or Maven is missing, or the broker does not come up.
     """
-    java = _java()
-    jars = _jars()
-    folder.mkdir(parents=True, exist_ok=True)
     port, controller_port = ports or free_ports()
     settings = broker_settings(port, controller_port, str(folder / "data"))
     # Nothing outside this machine has a business with it.
     settings["listeners"] = f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
     settings["controller.quorum.voters"] = f"1@127.0.0.1:{controller_port}"
+    broker = launch(folder, settings, new_cluster_id())
+    try:
+        await_port(broker, "127.0.0.1", port, folder / "broker.log")
+        yield f"127.0.0.1:{port}"
+    finally:
+        stop(broker)
+
+
+def launch(folder: Path, settings: Mapping[str, str], cluster_id: str, enter: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start a broker with these settings; a new ``folder`` becomes one of the cluster. ``enter`` is what its command begins with.
+
+    Raises BrokerError where Java or Maven is missing.
+    """
+    java, jars = _java(), _jars()
+    folder.mkdir(parents=True, exist_ok=True)
     properties = folder / "server.properties"
     properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     (folder / "log4j2.xml").write_text(_LOGGING)
     run = [java, f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", "-Xms128m", "-Xmx512m", "-cp", f"{jars}/*"]
     if not (folder / "data").exists():
-        _format(run, properties)
+        _format(run, properties, cluster_id)
     with (folder / "broker.log").open("ab") as log:
         broker = subprocess.Popen(
-            [*dies_with_its_parent(), *run, "kafka.Kafka", str(properties)],
+            [*enter, *dies_with_its_parent(), *run, "kafka.Kafka", str(properties)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
     (folder / "broker.pid").write_text(str(broker.pid))
-    try:
-        _await_port(broker, port, folder / "broker.log")
-        yield f"127.0.0.1:{port}"
-    finally:
-        _stop(broker)
+    return broker
 
 
 def _java() -> str:
@@ -115,9 +123,13 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], two.getsockname()[1]
 
 
-def _format(run: list[str], properties: Path) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-    tool = [*run, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+def new_cluster_id() -> str:
+    """One that no other cluster has."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+
+
+def _format(run: list[str], properties: Path, cluster_id: str) -> None:
+    tool = [*run, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
     done = subprocess.run(tool, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BrokerError(f"the broker's folder could not be formatted: {(done.stderr or done.stdout).strip()[-400:]}")
@@ -129,11 +141,12 @@ def dies_with_its_parent() -> list[str]:
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
-def _await_port(broker: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def await_port(broker: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
+    """Until the broker takes connections. Raises BrokerError."""
     deadline = time.monotonic() + _START_LIMIT_S
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
             return
         except OSError:
             code = broker.poll()
@@ -143,7 +156,8 @@ def _await_port(broker: subprocess.Popen[bytes], port: int, log: Path) -> None:
             time.sleep(0.1)
 
 
-def _stop(broker: subprocess.Popen[bytes]) -> None:
+def stop(broker: subprocess.Popen[bytes]) -> None:
+    """End it in good order, or after ``_STOP_LIMIT_S`` anyhow."""
     if broker.poll() is not None:
         return
     broker.send_signal(signal.SIGTERM)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 VERSION = "4.1.0"
 
 
@@ -27,4 +29,24 @@ def broker_settings(listener_port: int, controller_port: int, data: str) -> dict
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "transaction.state.log.num.partitions": "4",
+    }
+
+
+def cluster_settings(number: int, hosts: Sequence[tuple[str, int, int]], data: str) -> dict[str, str]:
+    """Settings of the broker ``number`` (from 0) of a cluster on ``hosts``: each its address, its port and its controller's.
+    Every topic has three replicas, and what two of them have counts as written.
+    """
+    address, port, controller_port = hosts[number]
+    return broker_settings(port, controller_port, data) | {
+        "node.id": str(number + 1),
+        "listeners": f"PLAINTEXT://{address}:{port},CONTROLLER://{address}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{address}:{port}",
+        "controller.quorum.voters": ",".join(
+            f"{voter}@{host}:{controller}" for voter, (host, _, controller) in enumerate(hosts, 1)
+        ),
+        "default.replication.factor": "3",
+        "min.insync.replicas": "2",
+        "offsets.topic.replication.factor": "3",
+        "transaction.state.log.replication.factor": "3",
+        "transaction.state.log.min.isr": "2",
     }

@@ -1,0 +1,182 @@
+"""A round: a ledger of its own on the cluster, under load and under faults; healed, at rest, judged."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import httpx
+import psycopg
+from confluent_kafka.admin import AdminClient
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from infra.eventlog import topics
+from tests.faults.cluster.brokers import BROKERS, Broker, brokers
+from tests.faults.cluster.faults import FAULTS, FAULTS_OF_HOSTS, Site
+from tests.faults.cluster.lives import CATALOG
+from tests.faults.cluster.nemesis import torment
+from tests.faults.cluster.network import Host, Network, network
+from tests.faults.cluster.nodes import Ledger
+from tests.faults.cluster.schedule import Planned, schedule
+from tests.faults.cluster.verdict import Counts, await_all, await_recovery, judge
+from tests.faults.cluster.workload import TENANT, Caller, Recorder, Workload
+from tests.faults.deployment import Postgres
+
+PARTITIONS = 6
+CLIENTS = 12
+NODES, PROJECTORS = 3, 1
+OK = "ok"
+BALLAST = shutil.ignore_patterns("ballast")
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round came to. ``acknowledged``: commands that were answered with success; ``unknown``: requests without an answer;
+    ``ended``: how often a process ended by itself. ``verdict`` says what was wrong, or ``ok``.
+    """
+
+    seed: int
+    seconds: float
+    faults: str
+    commands: int
+    acknowledged: int
+    unknown: int
+    takeovers: int
+    ended: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the rounds share."""
+
+    network: Network
+    brokers: list[Broker]
+    postgres: Postgres
+    hosts: dict[str, Host]
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(broker.address for broker in self.brokers)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """Three brokers and Postgres, for the block. ``folder`` is one with a short path."""
+    postgres = Postgres(folder / "postgres")
+    with network() as net, brokers(net, folder) as three, ExitStack() as stack:
+        names = [f"node-{n + 1}" for n in range(NODES)] + [f"projector-{n + 1}" for n in range(PROJECTORS)] + ["queries"]
+        hosts = {name: net.host(name) for name in names}
+        stack.callback(postgres.stop)
+        postgres.start()
+        yield Cluster(net, three, postgres, hosts)
+
+
+def plan(cluster: Cluster, seed: int, seconds: float) -> list[Planned]:
+    """What goes wrong in the round with this seed."""
+    faults = FAULTS | (FAULTS_OF_HOSTS if cluster.network.can_cut else {})
+    roles = {"node": NODES, "broker": BROKERS, "projector": PROJECTORS}
+    hosts = {role: [f"{role}-{number + 1}" for number in range(count)] for role, count in roles.items()}
+    return schedule(seed, seconds, {name: kind for name, (kind, _) in faults.items()}, hosts | {"postgres": ["postgres"]})
+
+
+def run(cluster: Cluster, seed: int, seconds: float, folder: Path, told: Told) -> Round:
+    """One round. ``folder`` is gone after one that is well, and holds everything of one that is not."""
+    planned = plan(cluster, seed, seconds)
+    folder.mkdir(parents=True)
+    (folder / "schedule").write_text("".join(f"{each}\n" for each in planned))
+    counts, verdict = Counts(0, 0), OK
+    with ExitStack() as stack:
+        recorder = Recorder(folder / "calls.jsonl")
+        stack.callback(recorder.close)
+        ledger = _ledger(cluster, f"r{seed}-{time.time_ns() // 10**9 % 10**6}", folder, stack)
+        try:
+            counts = _round(cluster, ledger, planned, seed, seconds, recorder, told)
+        except Exception as error:  # anything that is not as it should be is the verdict
+            verdict = f"{type(error).__name__}: {error}"
+            (folder / "verdict").write_text(verdict)
+            for node in ledger.nodes:  # a small disk is gone with the round
+                shutil.copytree(node.running.settings.state, folder / f"{node.host.name}-state", ignore=BALLAST)
+        ended = sum(service.ended for service in ledger.services)
+    if verdict == OK:
+        shutil.rmtree(folder)
+    faults = Counter(each.fault for each in planned)
+    return Round(
+        seed, seconds, "; ".join(f"{name} x{n}" if n > 1 else name for name, n in sorted(faults.items())),
+        counts.commands, len(recorder.acknowledged), recorder.unknown, counts.claims, ended, verdict,
+    )  # fmt: skip
+
+
+def _round(
+    cluster: Cluster, ledger: Ledger, planned: list[Planned], seed: int, seconds: float, recorder: Recorder, told: Told
+) -> Counts:
+    told("starting")
+    ledger.start()
+    await_recovery(ledger)
+    key = asyncio.run(_open_shop(ledger, recorder))
+    nodes = [node.running.url for node in ledger.nodes]
+    places = [*(f"{url}/v1/test-clocks" for url in nodes), f"{ledger.queries_url}/v1/customers"]
+    await_all(ledger, lambda: [place for place in places if not _answers(place, key)], "do not know the key")
+    workload = Workload(nodes, ledger.queries_url, key, recorder, seed, CLIENTS)
+    workload.start()
+    try:
+        torment(Site(cluster.network, cluster.brokers, cluster.postgres, ledger), planned, seconds, told)
+        told("healed")
+        await_recovery(ledger)
+    finally:
+        workload.stop.set()
+    workload.end()
+    told("judging")
+    return judge(ledger, recorder.path)
+
+
+async def _open_shop(ledger: Ledger, recorder: Recorder) -> str:
+    """Make the tenant and what it sells; gives its key."""
+    nodes = [node.running.url for node in ledger.nodes]
+    async with httpx.AsyncClient(trust_env=False) as http:
+        admin = Caller("admin", http, nodes, ledger.queries_url, ledger.running.admin_key, recorder, Random(0))
+        asked = {"x-tn": TENANT, "ledger-reason": "test"}
+        await admin.command("/v1/tenants", {"id": TENANT, "name": "Acme"}, "tenant", **asked)
+        body = {"name": "test", "permissions": ["read", "write", "backdate"]}
+        status, answer = await admin.command("/v1/api-keys", body, "api-key", **asked)
+        assert status == 201, answer
+        for path, item in CATALOG:
+            status, made = await admin.command(f"/v1/{path}", item, f"{path}-{item['id']}", **asked)
+            assert status == 201, made
+    return str(answer["key"])
+
+
+def _answers(url: str, key: str) -> bool:
+    try:
+        return httpx.get(url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _ledger(cluster: Cluster, environment: str, folder: Path, stack: ExitStack) -> Ledger:
+    """Topics, a database and a provider of its own; the topics and the database are gone with the stack."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+    names = topics.Names(environment)
+    topics.create(cluster.bootstrap, environment, PARTITIONS, 3, 2)
+    stack.callback(lambda: admin.delete_topics([names.events, names.catalog, names.keys]))
+    database = sql.Identifier(environment)
+    with psycopg.connect(cluster.postgres.dsn, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(database))
+    given = {
+        "environment": environment,
+        "kafka_bootstrap": cluster.bootstrap,
+        "replication_factor": "3",
+        "min_insync": "2",
+        "simulator_book": str(folder / "simulator.sqlite"),
+    }
+    return Ledger(cluster.network, cluster.hosts, folder, make_conninfo(cluster.postgres.dsn, dbname=environment), given, stack)
