@@ -15,6 +15,7 @@ from infra.eventlog.log import Log, LogUnavailable
 from infra.eventlog.rebuild import index_path
 from infra.eventlog.snapshot_keeper import SnapshotKeeper
 from infra.eventlog.sqlite import SqliteLog
+from infra.eventlog.sqlite_owner import FileLock
 from infra.node.node import Node
 from infra.node.window_process import WindowProcess
 from infra.postgres.embedded import embedded_postgres
@@ -70,11 +71,13 @@ def open_vault(settings: Settings, log: Log) -> Iterator[Vault]:
         keys.close()
 
 
-def make_node(settings: Settings, log: Log, vault: Vault, gateways: Gateways, tracer: Tracer | None = None) -> Node:
-    """The command node; its indexes lie in the state folder."""
+def make_node(
+    settings: Settings, log: Log, lock: FileLock, vault: Vault, gateways: Gateways, tracer: Tracer | None = None
+) -> Node:
+    """The command node; its indexes lie in the state folder, whose ``lock`` it holds."""
     return Node(
         log,
-        lambda listener: WindowProcess(settings, listener),
+        lambda listener: WindowProcess(settings, listener, lock),
         vault=vault,
         gateways=gateways,
         secret=settings.secret_bytes,

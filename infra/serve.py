@@ -110,12 +110,13 @@ async def _command_side(
     settings: Settings, requests: Requests, tracer: Tracer | None
 ) -> AsyncIterator[tuple[Node, ASGIApp, list[Collector]]]:
     async with AsyncExitStack() as stack:
-        stack.callback(index_lock(settings.state / "index").release)
+        lock = index_lock(settings.state / "index")
+        stack.callback(lock.release)
         log = stack.enter_context(open_log(settings))
         vault = stack.enter_context(open_vault(settings, log))
         gateways = stack.enter_context(open_gateways(settings.simulator_book_path, sandbox=settings.is_sandbox))
         peers = None if settings.is_embedded else await stack.enter_async_context(open_peers(settings.address, log))
-        node = make_node(settings, log, vault, gateways, tracer)
+        node = make_node(settings, log, lock, vault, gateways, tracer)
         await node.start()
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)

@@ -11,9 +11,14 @@ import pickle
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from threading import Lock, Thread
 from typing import Any, BinaryIO
+
+import structlog
 
 from infra.bootstrap import open_log, open_snapshots, wall_clock
 from infra.eventlog.index_queries import IndexQueries
@@ -28,6 +33,13 @@ from infra.node.window_process import SIZE_BYTES, framed
 from infra.runtime import tune
 from infra.settings import Settings
 
+_log = structlog.get_logger(__name__)
+
+BEAT_S = 1.0
+# A node that has said nothing for so many beats of ours hangs: more than what a log that is away may hold it up, and beats, not
+# seconds, so that a machine that stood still as a whole is no reason.
+NODE_SILENT_BEATS = 15
+
 
 class Reports:
     """The window thread's listener: everything goes to the node."""
@@ -35,12 +47,20 @@ class Reports:
     def __init__(self, end: socket.socket) -> None:
         self.window: WindowThread
         self._end = end
+        self._sending = Lock()
 
     def _tell(self, name: str, *arguments: object) -> None:
         try:
-            self._end.sendall(framed((name, arguments)))
+            with self._sending:
+                self._end.sendall(framed((name, arguments)))
         except ConnectionError:
             os._exit(1)
+
+    def alive(self) -> None:
+        """Say so, once a beat: a process that is stopped does not."""
+        while True:
+            time.sleep(BEAT_S)
+            self._tell("alive")
 
     def assigned(self, partitions: frozenset[str]) -> None:
         self._tell("assigned", partitions)
@@ -98,6 +118,7 @@ def main(fd: int) -> None:
         configure_logging(settings.log_level, settings.log_format)
         tune()
         reports = Reports(end)
+        Thread(target=reports.alive, name="alive", daemon=True).start()
         try:
             _serve(settings, stream, reports)
         except Exception as error:
@@ -109,9 +130,32 @@ def _serve(settings: Settings, stream: BinaryIO, reports: Reports) -> None:
         indexes, snapshots = partial(open_index, log, settings.state / "index"), open_snapshots(settings, log)
         window = reports.window = WindowThread(log, indexes, derive, reports, wall_clock, snapshots)
         window.start()
+        node = Watch(window)
+        Thread(target=node.run, name="node", daemon=True).start()
         while (entries := _receive(stream)) is not None:
+            node.heard()
             window.submit(entries)
         window.close()
+
+
+class Watch:
+    """Gives the partitions up where the node says nothing any more: their customers would wait as long as it hangs."""
+
+    def __init__(self, window: WindowThread) -> None:
+        self._window = window
+        self._silent_beats = 0
+
+    def heard(self) -> None:
+        self._silent_beats = 0
+
+    def run(self) -> None:
+        while self._silent_beats < NODE_SILENT_BEATS:
+            time.sleep(BEAT_S)
+            self._silent_beats += 1
+        _log.error("the node hangs: its partitions are given up", silent_s=NODE_SILENT_BEATS * BEAT_S)
+        with suppress(TimeoutError):  # then the group finds out by itself
+            self._window.close()
+        os._exit(1)
 
 
 def _receive(stream: BinaryIO) -> Any:

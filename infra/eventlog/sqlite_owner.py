@@ -42,6 +42,10 @@ class FileLock:
         except FileNotFoundError:
             return False
 
+    def fileno(self) -> int:
+        """A child that inherits it holds the lock as well."""
+        return self._file.fileno()
+
     def release(self) -> None:
         """Let others own the log; a second call does nothing."""
         self._file.close()

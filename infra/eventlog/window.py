@@ -80,6 +80,7 @@ class WindowThread:
         self._epochs: dict[str, int] = {}
         self._takeovers: list[Takeover] = []
         self._retry_at = 0.0
+        self._not_before: dict[str, float] = {}  # when a partition may be tried again whose index could not be opened
         self._proof_at = 0.0
         self._failing_since: float | None = None
         self.counts = WindowCounts()
@@ -185,7 +186,8 @@ class WindowThread:
 
     def _take_over(self, owner: Owner) -> None:
         under_way = {partition for takeover in self._takeovers for partition in takeover.partitions}
-        wanted = self._assigned - self._serving.keys() - self._broken - under_way
+        put_off = {partition for partition, until in self._not_before.items() if time.monotonic() < until}
+        wanted = self._assigned - self._serving.keys() - self._broken - under_way - put_off
         if self._snapshots is not None:
             wanted = self._snapshots.ready(wanted)
         if wanted:
@@ -210,6 +212,10 @@ class WindowThread:
                     indexes[partition] = self._open_index(partition)
                 except IndexUnusable as error:
                     self._give_up(partition, error)
+                except sqlite3.OperationalError as error:  # a full disk, a folder in the file's place: the others go on
+                    log.warning("takeover put off", partition=partition, error=str(error))
+                    self.counts.takeovers_put_off += 1
+                    self._not_before[partition] = time.monotonic() + RETRY_S
             if indexes:
                 self._takeovers.append(Takeover(self._log, owner, indexes, self._derive, self._clock, self.counts))
         except BaseException:

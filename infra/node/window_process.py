@@ -15,13 +15,22 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from infra.eventlog.counts import WindowCounts
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry, Listener
 from infra.eventlog.reader import ReaderState
+from infra.eventlog.sqlite_owner import FileLock
 from infra.settings import Settings
 
 CLOSE_LIMIT_S = 7.0
+BEAT_S = 1.0
+# Beats of our own, which stand still where we do: a machine that was suspended is no reason.
+START_BEATS = 60
+SILENT_BEATS = 5
+
+_log = structlog.get_logger(__name__)
 
 
 class WindowProcessError(RuntimeError):
@@ -29,16 +38,20 @@ class WindowProcessError(RuntimeError):
 
 
 class WindowProcess:
-    """Starts `infra.window_child` and stands for it. ``listener`` is told on the loop."""
+    """Starts `infra.window_child` and stands for it. ``listener`` is told on the loop. ``lock`` is that of the indexes' folder; the
+    process holds it too, so that the next node keeps out while one that was left behind still has it.
+    """
 
-    def __init__(self, settings: Settings, listener: Listener) -> None:
+    def __init__(self, settings: Settings, listener: Listener, lock: FileLock) -> None:
         self.counts = WindowCounts()
         self._settings = settings
+        self._lock = lock
         self._listener = listener
         self._numbers = count()
         self._tokens: dict[str, dict[int, object]] = {}  # of what is not settled, by partition: a token stays here
         self._outbox: list[Entry] = []
         self._closing = False
+        self._silent_beats = -START_BEATS
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -47,11 +60,12 @@ class WindowProcess:
             # A session of its own keeps the terminal's Ctrl-C from it: it ends when it is told to, or when our end closes.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "infra.window_child", str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
+                stdin=asyncio.subprocess.DEVNULL, pass_fds=[theirs.fileno(), self._lock.fileno()], start_new_session=True,
             )  # fmt: skip
         self._reports, self._entries = await asyncio.open_connection(sock=ours)
         self._send(self._settings)
         self._listening = asyncio.create_task(self._listen())
+        self._beating = asyncio.create_task(self._beat())
 
     def submit(self, entry: Entry) -> None:
         if not self._outbox:
@@ -75,6 +89,7 @@ class WindowProcess:
             raise WindowProcessError(f"the window process did not end within {CLOSE_LIMIT_S:.0f} s, and is killed") from None
         finally:
             self._listening.cancel()
+            self._beating.cancel()
             self._entries.close()
             if self._process.returncode is None:
                 self._process.kill()
@@ -83,12 +98,22 @@ class WindowProcess:
         if not self._entries.is_closing():  # that it has ended `_listen` tells; a write would raise something that hides it
             self._entries.write(framed(message))
 
+    async def _beat(self) -> None:
+        """Say that we are there, and kill a process that has been silent for too long: it has been stopped, or hangs."""
+        while self._silent_beats < SILENT_BEATS:
+            await asyncio.sleep(BEAT_S)
+            self._send([])
+            self._silent_beats += 1
+        _log.error("the window process hangs, and is killed", silent_s=SILENT_BEATS * BEAT_S)
+        self._process.kill()
+
     async def _listen(self) -> None:
         """Pass on what the process reports until it ends."""
         try:
             while True:
                 size = int.from_bytes(await self._reports.readexactly(SIZE_BYTES))
                 name, arguments = pickle.loads(await self._reports.readexactly(size))
+                self._silent_beats = 0
                 getattr(self, name)(*arguments)
         except (asyncio.IncompleteReadError, ConnectionError):
             if not self._closing:
@@ -97,6 +122,9 @@ class WindowProcess:
             self._listener.died(error)
 
     # What it reports
+
+    def alive(self) -> None:
+        """Nothing but that."""
 
     def counted(self, counts: WindowCounts) -> None:
         self.counts = counts

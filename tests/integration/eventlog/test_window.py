@@ -307,3 +307,18 @@ def test_the_recording_time_never_falls_although_the_clock_does(log: FaultyLog, 
         ledger.commit(append(("sub_1", 1)))
         ledger.commit(append(("sub_1", 2)))
     assert_sound(log)
+
+
+def test_an_index_that_cannot_be_opened_keeps_its_partition_alone_from_being_served(log: FaultyLog, tmp_path: Path) -> None:
+    # given a folder where an index should be
+    ledger = Ledger(log, tmp_path)
+    ledger.index_path("1").mkdir()
+    ledger.window.start()
+    # then the others are served
+    ledger.serve("0", "catalog")
+    ledger.commit(append(("sub_1", 1)))
+    assert "1" not in ledger.told.queries
+    # and it as well, as soon as somebody has put that right
+    ledger.index_path("1").rmdir()
+    ledger.serve("1")
+    ledger.window.close()

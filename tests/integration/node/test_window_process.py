@@ -6,7 +6,10 @@ import asyncio
 import os
 import select
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +21,10 @@ from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.log import LogUnusable
 from infra.eventlog.reader import ReaderState
+from infra.eventlog.rebuild import index_lock
 from infra.eventlog.record import Append, Event
 from infra.eventlog.sqlite import SqliteLog
+from infra.eventlog.sqlite_owner import FileLock
 from infra.node import window_process
 from infra.node.window_process import WindowProcess, WindowProcessError, framed
 from infra.settings import Settings
@@ -77,17 +82,24 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(state=tmp_path, partitions=2)
 
 
-async def serving(settings: Settings) -> tuple[WindowProcess, Heard]:
+@pytest.fixture
+def lock(settings: Settings) -> Iterator[FileLock]:
+    lock = index_lock(settings.state / "index")
+    yield lock
+    lock.release()
+
+
+async def serving(settings: Settings, lock: FileLock) -> tuple[WindowProcess, Heard]:
     heard = Heard()
-    window = WindowProcess(settings, heard)
+    window = WindowProcess(settings, heard, lock)
     await window.start()
     await until(lambda: heard.error is not None or heard.queries.keys() == {"0", "1", "catalog"})
     return window, heard
 
 
-def test_it_commits_refuses_counts_and_ends(settings: Settings) -> None:
+def test_it_commits_refuses_counts_and_ends(settings: Settings, lock: FileLock) -> None:
     async def scenario() -> None:
-        window, heard = await serving(settings)
+        window, heard = await serving(settings, lock)
         assert heard.error is None
         assert heard.ours == {"0", "1", "catalog"}
         # when an entry is right, and one contradicts it
@@ -110,9 +122,9 @@ def test_it_commits_refuses_counts_and_ends(settings: Settings) -> None:
     asyncio.run(scenario())
 
 
-def test_a_process_that_is_killed_is_told(settings: Settings) -> None:
+def test_a_process_that_is_killed_is_told(settings: Settings, lock: FileLock) -> None:
     async def scenario() -> None:
-        window, heard = await serving(settings)
+        window, heard = await serving(settings, lock)
         os.kill(window._process.pid, signal.SIGKILL)
         await until(lambda: heard.error is not None)
         assert isinstance(heard.error, WindowProcessError)
@@ -121,11 +133,11 @@ def test_a_process_that_is_killed_is_told(settings: Settings) -> None:
     asyncio.run(scenario())
 
 
-def test_one_that_is_killed_while_it_starts_is_told_and_closed_like_any_other(settings: Settings) -> None:
+def test_one_that_is_killed_while_it_starts_is_told_and_closed_like_any_other(settings: Settings, lock: FileLock) -> None:
     async def scenario() -> None:
         # given a process that has not read what it was sent
         heard = Heard(epochs={"0": 1})
-        window = WindowProcess(settings, heard)
+        window = WindowProcess(settings, heard, lock)
         await window.start()
         # when it is killed, and what comes is still submitted
         window._process.kill()
@@ -139,11 +151,11 @@ def test_one_that_is_killed_while_it_starts_is_told_and_closed_like_any_other(se
     uvloop.run(scenario())  # the node's loop: asyncio's own lets one write on what is closed
 
 
-def test_one_that_hangs_is_killed_in_the_end(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_hangs_is_killed_in_the_end(settings: Settings, lock: FileLock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_process, "CLOSE_LIMIT_S", 0.1)
 
     async def scenario() -> None:
-        window, _ = await serving(settings)
+        window, _ = await serving(settings, lock)
         os.kill(window._process.pid, signal.SIGSTOP)
         with pytest.raises(WindowProcessError, match="did not end"):
             await window.close()
@@ -152,14 +164,14 @@ def test_one_that_hangs_is_killed_in_the_end(settings: Settings, monkeypatch: py
     asyncio.run(scenario())
 
 
-def test_it_is_gone_with_the_node_and_the_next_one_serves(settings: Settings) -> None:
+def test_it_is_gone_with_the_node_and_the_next_one_serves(settings: Settings, lock: FileLock) -> None:
     async def scenario() -> None:
-        window, heard = await serving(settings)
+        window, heard = await serving(settings, lock)
         window.submit(heard.entry("first", 1))
         await until(lambda: "first" in heard.committed)
         window._entries.transport.abort()  # as when the node is killed
         await window._process.wait()
-        again, heard = await serving(settings)
+        again, heard = await serving(settings, lock)
         assert heard.error is None
         assert heard.queries["0"].last_version("sub_1") == 1
         await again.close()
@@ -180,10 +192,10 @@ async def reports_that_nobody_read(window: WindowProcess, heard: Heard) -> None:
 
 @pytest.mark.parametrize("left", [half_a_message, reports_that_nobody_read])
 def test_it_ends_without_a_word_whatever_a_killed_node_leaves(
-    left: Callable[[WindowProcess, Heard], Awaitable[None]], settings: Settings, capfd: pytest.CaptureFixture[str]
+    left: Callable[[WindowProcess, Heard], Awaitable[None]], settings: Settings, lock: FileLock, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def scenario() -> None:
-        window, heard = await serving(settings)
+        window, heard = await serving(settings, lock)
         await left(window, heard)
         window._entries.transport.abort()
         assert await window._process.wait() == 1
@@ -192,9 +204,9 @@ def test_it_ends_without_a_word_whatever_a_killed_node_leaves(
     asyncio.run(scenario())
 
 
-def test_signals_for_the_node_do_not_end_it(settings: Settings) -> None:
+def test_signals_for_the_node_do_not_end_it(settings: Settings, lock: FileLock) -> None:
     async def scenario() -> None:
-        window, heard = await serving(settings)
+        window, heard = await serving(settings, lock)
         os.kill(window._process.pid, signal.SIGTERM)
         os.kill(window._process.pid, signal.SIGINT)
         window.submit(heard.entry("first", 1))
@@ -205,13 +217,61 @@ def test_signals_for_the_node_do_not_end_it(settings: Settings) -> None:
     asyncio.run(scenario())
 
 
-def test_a_log_that_cannot_be_owned_is_told_as_what_it_is(settings: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_log_that_cannot_be_owned_is_told_as_what_it_is(
+    settings: Settings, lock: FileLock, capfd: pytest.CaptureFixture[str]
+) -> None:
     async def scenario() -> None:
-        window, _ = await serving(settings)
-        second, heard = await serving(settings)
+        window, _ = await serving(settings, lock)
+        second, heard = await serving(settings, lock)
         assert isinstance(heard.error, LogUnusable)
         assert "Traceback" not in capfd.readouterr().err  # it is said in one line, by the node
         await second.close()
+        await window.close()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_is_stopped_is_missed_and_ended(settings: Settings, lock: FileLock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_process, "SILENT_BEATS", 2)
+
+    async def scenario() -> None:
+        window, heard = await serving(settings, lock)
+        os.kill(window._process.pid, signal.SIGSTOP)
+        await until(lambda: heard.error is not None)
+        assert str(heard.error) == f"the window process has ended, with status {-signal.SIGKILL}"
+        await window.close()
+
+    asyncio.run(scenario())
+
+
+IMPATIENT = "import sys, infra.window_child as child; child.NODE_SILENT_BEATS = 2; child.main(int(sys.argv[1]))"
+
+
+def test_it_gives_up_where_the_node_hangs(settings: Settings, lock: FileLock) -> None:
+    # given a window process whose node says nothing after its settings, and never ends
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [sys.executable, "-c", IMPATIENT, str(theirs.fileno())]
+        child = subprocess.Popen(command, pass_fds=[theirs.fileno(), lock.fileno()], stdout=subprocess.PIPE, text=True)
+        ours.sendall(framed(settings))
+        # then it ends, and says why
+        output, _ = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert "the node hangs" in output
+
+
+def test_one_that_outlives_its_node_keeps_the_next_one_out(settings: Settings, lock: FileLock) -> None:
+    async def scenario() -> None:
+        window, _ = await serving(settings, lock)
+        # given a process that is stopped while its node is killed
+        os.kill(window._process.pid, signal.SIGSTOP)
+        lock.release()
+        with pytest.raises(LogUnusable, match="owned by another process"):
+            index_lock(settings.state / "index")
+        # when it is gone as well
+        window._process.kill()
+        await window._process.wait()
+        index_lock(settings.state / "index").release()
         await window.close()
 
     asyncio.run(scenario())
