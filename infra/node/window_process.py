@@ -38,8 +38,8 @@ class WindowProcessError(RuntimeError):
 
 
 class WindowProcess:
-    """Starts `infra.window_child` and stands for it. ``listener`` is told on the loop. ``lock`` is that of the indexes' folder; the
-    process holds it too, so that the next node keeps out while one that was left behind still has it.
+    """Starts `infra.window_child` and stands for it. ``listener`` is told on the loop. ``lock`` is that of the indexes' folder;
+    the process holds it too, so that the next node keeps out while one that was left behind still has it.
     """
 
     def __init__(self, settings: Settings, listener: Listener, lock: FileLock) -> None:

@@ -252,10 +252,10 @@ def test_it_gives_up_where_the_node_hangs(settings: Settings, lock: FileLock) ->
     ours, theirs = socket.socketpair()
     with ours, theirs:
         command = [sys.executable, "-c", IMPATIENT, str(theirs.fileno())]
-        child = subprocess.Popen(command, pass_fds=[theirs.fileno(), lock.fileno()], stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(command, pass_fds=[theirs.fileno(), lock.fileno()], stderr=subprocess.PIPE, text=True)
         ours.sendall(framed(settings))
         # then it ends, and says why
-        output, _ = child.communicate(timeout=60)
+        _, output = child.communicate(timeout=60)
     assert child.returncode == 1
     assert "the node hangs" in output
 
