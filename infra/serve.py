@@ -27,7 +27,7 @@ from commands.api import create_command_app
 from commands.api_route import ApiSettings
 from infra.bootstrap import make_node, open_log, open_postgres, open_vault
 from infra.eventlog.rebuild import index_lock
-from infra.http.connection import Connection, raise_file_limit
+from infra.http.connection import Connection, State, raise_file_limit
 from infra.http.origin import Origin
 from infra.http.requests import Requests
 from infra.metrics.endpoint import WithMetrics
@@ -52,6 +52,7 @@ from queries.api import create_query_app, end_streams
 _log = structlog.get_logger(__name__)
 
 GRACE_S = 3
+OnEnd = Callable[[], Awaitable[None]]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -60,11 +61,12 @@ class _Server(uvicorn.Server):
 
     By itself uvicorn raises the signal again once its connections are closed, and the process would die there: with commands
     that have not been answered, the group of owners not left, nothing else closed. And it waits for the answers that are under
-    way, some of which have no end of their own: ``on_end`` tells them.
+    way, some of which have no end of their own: ``on_end`` sees to that, while requests are still answered.
     """
 
-    def __init__(self, config: uvicorn.Config, on_end: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_end: OnEnd) -> None:
         super().__init__(config)
+        self.server_state = self._state = State()
         self._on_end = on_end
 
     @contextmanager
@@ -79,11 +81,16 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_end()
+        self._state.ending = True
+        await self._on_end()
         await super().shutdown(sockets)
 
 
-async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None], on_end: Callable[[], None] = lambda: None) -> None:
+async def _nothing() -> None:
+    """At the end."""
+
+
+async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None], on_end: OnEnd = _nothing) -> None:
     """Answer HTTP until a signal comes or one of ``others`` ends; raises what that one raised."""
     server = _Server(
         uvicorn.Config(
@@ -131,7 +138,7 @@ async def serve_commands(settings: Settings) -> None:
         requests = Requests(tracer)
         async with _command_side(settings, requests, tracer) as (node, app, collectors):
             metrics = [*collectors, RequestCollector(commands=requests)]
-            await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead(), on_end=node.answer_soon)
+            await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead(), on_end=node.give_back)
 
 
 async def serve_queries(settings: Settings) -> None:
@@ -141,7 +148,11 @@ async def serve_queries(settings: Settings) -> None:
         requests = Requests(tracer)
         async with _query_side(settings, requests) as (read, app):
             metrics = PoolCollector(read), RequestCollector(queries=requests)
-            await serve(WithMetrics(app, metrics), settings.host, settings.port, on_end=partial(end_streams, app))
+            await serve(WithMetrics(app, metrics), settings.host, settings.port, on_end=partial(_end_streams, app))
+
+
+async def _end_streams(app: FastAPI) -> None:
+    end_streams(app)
 
 
 @asynccontextmanager
@@ -169,9 +180,9 @@ async def serve_origin(settings: Settings) -> None:
             metrics = [*collectors, PoolCollector(read), RequestCollector(commands=sent, queries=asked)]
             app = WithMetrics(Origin(commands, queries), metrics)
 
-            def on_end() -> None:
-                node.answer_soon()
+            async def on_end() -> None:
                 end_streams(queries)
+                await node.give_back()
 
             await serve(app, settings.host, settings.port, node.wait_dead(), on_end=on_end)
 

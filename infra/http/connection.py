@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from infra.http.problems import MEDIA_TYPE, Problem, problem_json
 
@@ -40,6 +41,12 @@ _TOO_MANY = Problem(503, "too-many-connections", "Too many connections", retryab
 
 class _HeadTooLarge(Exception):
     """Ends the parsing of a head."""
+
+
+class State(ServerState):
+    """What a server's connections share. ``ending``: each is closed with its next answer."""
+
+    ending = False
 
 
 class Connection(HttpToolsProtocol):
@@ -94,6 +101,8 @@ class Connection(HttpToolsProtocol):
             self._head_too_large = True
             raise _HeadTooLarge
         super().on_headers_complete()
+        if isinstance(self.server_state, State) and self.server_state.ending:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)

@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 ANSWER_LIMIT_S = 15.0
 EXPIRE_S = 0.5
-LEAVE_S = 2.0
+LEAVE_S = 1.5
 DRAIN_LIMIT_S = 4.0
 
 
@@ -77,6 +77,7 @@ class Node:
         self._failing = ""
         self._begun: set[str] = set()
         self._resumes: set[asyncio.Task[None]] = set()
+        self._leaving: asyncio.Task[None] | None = None
         self.counts = NodeCounts()
         self._spans = None if tracer is None else CommandSpans(tracer)
         self._effects = Effects(gateways, self._submit_own, self.counts)
@@ -108,24 +109,37 @@ class Node:
                     fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
 
-    def answer_soon(self) -> None:
-        """The server is about to end: who has no answer in ``LEAVE_S`` is told so, before the connection is cut."""
-        self._last_answers_at = self._loop.time() + LEAVE_S
+    async def give_back(self) -> None:
+        """Own nothing any more, as soon as what waits has committed: what comes from now on is for other nodes to do.
 
-    async def close(self) -> None:
-        """Take no more, let what waits commit, stop owning."""
+        Returns after ``LEAVE_S`` at the latest, when who has no answer by then is told so; ``close`` waits for the rest.
+        """
         self._closing = True
+        self._last_answers_at = self._loop.time() + LEAVE_S
+        self._leaving = self._loop.create_task(self._leave())
+        await asyncio.wait([self._leaving], timeout=LEAVE_S)
+
+    async def _leave(self) -> None:
         self._ticking.cancel()
-        self._expiring.cancel()
         for task in self._resumes:
             task.cancel()
         await self._effects.close()
         end = self._loop.time() + DRAIN_LIMIT_S
         while any(served.unsettled for served in self._partitions.values()) and self._loop.time() < end:
             await asyncio.sleep(0.01)
-        await self._catalog.close()
         await self._window.close()
-        await asyncio.sleep(0)  # lets the callbacks that it left run
+
+    async def close(self) -> None:
+        """End; gives back before, if that was not done."""
+        if self._leaving is None:
+            await self.give_back()
+        assert self._leaving is not None
+        try:
+            await self._leaving
+        finally:
+            self._expiring.cancel()
+            await self._catalog.close()
+            await asyncio.sleep(0)  # lets the callbacks that it left run
 
     async def wait_dead(self) -> None:
         """Returns never, or raises what ended the window process or the timers."""

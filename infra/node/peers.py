@@ -24,7 +24,7 @@ from infra.eventlog.log import Log
 from infra.http.problems import MEDIA_TYPE
 from infra.node.owners import Owners
 
-PATIENCE_S = 3.0
+PATIENCE_S = 2.5
 PAUSE_S = 0.1
 CONNECT_S = 1.0
 # An answer that takes longer: has the partition moved meanwhile?

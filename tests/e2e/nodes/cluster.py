@@ -15,7 +15,8 @@ from domain.ids import customer_id, partition_of
 from infra.embedded import ready
 from infra.eventlog import topics
 from infra.eventlog.kafka import KafkaLog
-from infra.eventlog.record import CATALOG
+from infra.eventlog.reader import Command, Reader
+from infra.eventlog.record import CATALOG, Record
 from infra.ledger_client import LedgerClient
 from tests.e2e.running import SECRETS, Running, configured
 from tests.faults.deployment import Service
@@ -54,6 +55,24 @@ class Cluster:
     def post(self, node: int, path: str, body: Any, key: str, **headers: str) -> httpx.Response:
         """A command, under a key."""
         return self.request(node, "POST", path, body, Idempotency_Key=key, **headers)
+
+    def records(self, type: str) -> list[Record]:
+        """All events of a type that count in the ledger's partitions."""
+        names = [str(number) for number in range(PARTITIONS)]
+        ends, rules, reader = self.log.ends(names), {name: Reader() for name in names}, self.log.reader(dict.fromkeys(names, 0))
+        found: list[Record] = []
+        try:
+            while any(reader.position(name) < end for name, end in ends.items()):
+                for record in reader.poll(0.1):
+                    for command in rules[record.partition].feed(record):
+                        found += command.records if isinstance(command, Command) else ()
+        finally:
+            reader.close()
+        return [each for each in found if each.attributes["type"] == type]
+
+    def of_customer(self, customer: str, type: str) -> list[Record]:
+        """Those of one customer."""
+        return [record for record in self.records(type) if record.key == f"{TENANT}/{customer}"]
 
     def wait_ready(self) -> None:
         """Until every partition is served, by its owner in the group."""

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from infra.eventlog.reader import Command, Reader
-from infra.eventlog.record import Record
-from tests.e2e.nodes.cluster import PARTITIONS, Cluster, cluster, customer
+from tests.e2e.nodes.cluster import Cluster, customer
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-
-
-@pytest.fixture(scope="module")
-def two(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(kafka_bootstrap, f"t{uuid.uuid4().hex[:12]}", tmp_path_factory.mktemp("nodes")) as found:
-        yield found
 
 
 def seen(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
@@ -53,23 +44,6 @@ def registered(two: Cluster, node: int) -> str:
     return str(made["id"])
 
 
-def records(two: Cluster, customer: str, type: str) -> list[Record]:
-    """All events of a type that count in the log of a customer."""
-    names = [str(number) for number in range(PARTITIONS)]
-    ends, rules = two.log.ends(names), {name: Reader() for name in names}
-    reader = two.log.reader(dict.fromkeys(names, 0))
-    found: list[Record] = []
-    try:
-        while any(reader.position(name) < end for name, end in ends.items()):
-            for record in reader.poll(0.1):
-                for result in rules[record.partition].feed(record):
-                    if isinstance(result, Command):
-                        found += result.records
-    finally:
-        reader.close()
-    return [each for each in found if each.key == f"acme/{customer}" and each.attributes["type"] == type]
-
-
 @pytest.mark.parametrize("node", [0, 1])
 def test_every_command_on_a_customer_through_the_wrong_node(two: Cluster, node: int) -> None:
     # given a customer of one node
@@ -93,7 +67,7 @@ def test_paying_through_the_wrong_node_answers_with_the_outcome(two: Cluster) ->
     id = registered(two, 0)
     done(two.post(1, f"/v1/customers/{id}/payment-method", {"payment_method": None}, f"none-{id}"))
     subscription = done(two.post(1, "/v1/subscriptions", {"customer": id, "price": "monthly"}, f"start-{id}"))
-    (issued,) = records(two, customer=id, type="invoice.issued.v1")
+    (issued,) = two.of_customer(id, "invoice.issued.v1")
     method = {"payment_method": {"provider": "simulator", "token": "sim_ok"}}
     done(two.post(1, f"/v1/customers/{id}/payment-method", method, f"method-{id}"))
     # when it is paid
@@ -179,7 +153,7 @@ def test_reason_and_trace_stand_in_the_event(two: Cluster) -> None:
     )  # fmt: skip
     assert done(changed)["timezone"] == "Europe/Paris"
     # then the event is in that trace, in a span of the owner's
-    (event,) = records(two, customer=id, type="customer.changed.v1")
+    (event,) = two.of_customer(id, "customer.changed.v1")
     version, trace, span, flags = event.attributes["traceparent"].split("-")
     assert (version, trace, flags) == ("00", TRACE, "01")
     assert span != SPAN
