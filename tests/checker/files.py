@@ -31,7 +31,7 @@ def load(folder: Path) -> History:
     run = json.loads((folder / RUN).read_text("utf-8"))
     return History(
         records=records,
-        calls=[Call(**found) for found in _lines(folder / CALLS)],
+        calls=load_calls(folder),
         secret=run["secret"].encode(),
         book=read_book(folder / BOOK) if (folder / BOOK).exists() else None,
         states=[ReaderState(**state) for state in run.get("states", ())],
@@ -39,6 +39,11 @@ def load(folder: Path) -> History:
         fenced=run.get("fenced", True),
         settled_at=run.get("settled_at", ""),
     )
+
+
+def load_calls(folder: Path) -> list[Call]:
+    """The calls alone."""
+    return [Call(**found) for found in _lines(folder / CALLS)]
 
 
 def save(history: History, folder: Path) -> None:

@@ -53,8 +53,11 @@ def local_broker(folder: Path, ports: tuple[int, int] | None = None) -> Iterator
         stop(broker)
 
 
-def launch(folder: Path, settings: Mapping[str, str], cluster_id: str, enter: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-    """Start a broker with these settings; a new ``folder`` becomes one of the cluster. ``enter`` is what its command begins with.
+def launch(
+    folder: Path, settings: Mapping[str, str], cluster_id: str, enter: Sequence[str] = (), jvm: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a broker with these settings; a new ``folder`` becomes one of the cluster. ``enter`` is what its command begins with,
+    ``jvm`` options of Java's beside its own.
 
     Raises BrokerError where Java or Maven is missing.
     """
@@ -63,7 +66,7 @@ def launch(folder: Path, settings: Mapping[str, str], cluster_id: str, enter: Se
     properties = folder / "server.properties"
     properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     (folder / "log4j2.xml").write_text(_LOGGING)
-    run = [java, f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", "-Xms128m", "-Xmx512m", "-cp", f"{jars}/*"]
+    run = [java, f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", "-Xms128m", "-Xmx512m", *jvm, "-cp", f"{jars}/*"]
     if not (folder / "data").exists():
         _format(run, properties, cluster_id)
     with (folder / "broker.log").open("ab") as log:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--record", action="store_true", help="append the rounds to the table of all rounds")
     parser.add_argument("--json", action="store_true", help="print the rounds as JSON, for programs")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # everything is ended in good order
     rounds: list[Round] = []
     with run_folder() as folder, cluster(folder) as site, progress_bar(console) as progress:
         task = progress.add_task("starting", total=given.rounds)

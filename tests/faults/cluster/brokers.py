@@ -14,6 +14,8 @@ from tests.kafka_broker.local import await_port, free_ports, launch, new_cluster
 from tests.kafka_broker.settings import cluster_settings
 
 BROKERS = 3
+# They live for minutes and are often started anew: the second compiler takes more time than it saves.
+_JVM = ("-XX:TieredStopAtLevel=1",)
 
 
 class Broker:
@@ -30,7 +32,7 @@ class Broker:
 
     def start(self) -> None:
         """Whether it comes up is for ``wait`` to see: a broker needs another one for that."""
-        self._process = launch(self._folder, self._settings, self._cluster_id, self.host.enter)
+        self._process = launch(self._folder, self._settings, self._cluster_id, self.host.enter, _JVM)
 
     def wait(self) -> None:
         """Until it takes connections. Raises BrokerError."""

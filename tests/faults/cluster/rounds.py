@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infra.eventlog import topics
+from tests.checker import files
 from tests.faults.cluster.brokers import BROKERS, Broker, brokers
 from tests.faults.cluster.faults import FAULTS, FAULTS_OF_HOSTS, Site
 from tests.faults.cluster.lives import CATALOG
@@ -26,7 +27,7 @@ from tests.faults.cluster.nemesis import torment
 from tests.faults.cluster.network import Host, Network, network
 from tests.faults.cluster.nodes import Ledger
 from tests.faults.cluster.schedule import Planned, schedule
-from tests.faults.cluster.verdict import Counts, await_all, await_recovery, judge
+from tests.faults.cluster.verdict import await_all, await_recovery, judge
 from tests.faults.cluster.workload import TENANT, Caller, Recorder, Workload
 from tests.faults.deployment import Postgres
 
@@ -95,9 +96,10 @@ def run(cluster: Cluster, seed: int, seconds: float, folder: Path, told: Told) -
     planned = plan(cluster, seed, seconds)
     folder.mkdir(parents=True)
     (folder / "schedule").write_text("".join(f"{each}\n" for each in planned))
-    counts, verdict = Counts(0, 0), OK
+    counts: Mapping[str, int] = {}
+    verdict = OK
     with ExitStack() as stack:
-        recorder = Recorder(folder / "calls.jsonl")
+        recorder = Recorder(folder / files.CALLS)
         stack.callback(recorder.close)
         ledger = _ledger(cluster, f"r{seed}-{time.time_ns() // 10**9 % 10**6}", folder, stack)
         try:
@@ -113,13 +115,13 @@ def run(cluster: Cluster, seed: int, seconds: float, folder: Path, told: Told) -
     faults = Counter(each.fault for each in planned)
     return Round(
         seed, seconds, "; ".join(f"{name} x{n}" if n > 1 else name for name, n in sorted(faults.items())),
-        counts.commands, len(recorder.acknowledged), recorder.unknown, counts.claims, ended, verdict,
+        counts.get("commands", 0), len(recorder.acknowledged), recorder.unknown, counts.get("claims", 0), ended, verdict,
     )  # fmt: skip
 
 
 def _round(
     cluster: Cluster, ledger: Ledger, planned: list[Planned], seed: int, seconds: float, recorder: Recorder, told: Told
-) -> Counts:
+) -> Mapping[str, int]:
     told("starting")
     ledger.start()
     await_recovery(ledger)
@@ -137,7 +139,7 @@ def _round(
         workload.stop.set()
     workload.end()
     told("judging")
-    return judge(ledger, recorder.path)
+    return judge(ledger, recorder.path.parent)
 
 
 async def _open_shop(ledger: Ledger, recorder: Recorder) -> str:
@@ -177,6 +179,6 @@ def _ledger(cluster: Cluster, environment: str, folder: Path, stack: ExitStack) 
         "kafka_bootstrap": cluster.bootstrap,
         "replication_factor": "3",
         "min_insync": "2",
-        "simulator_book": str(folder / "simulator.sqlite"),
+        "simulator_book": str(folder / files.BOOK),
     }
     return Ledger(cluster.network, cluster.hosts, folder, make_conninfo(cluster.postgres.dsn, dbname=environment), given, stack)
