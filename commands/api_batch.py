@@ -2,7 +2,7 @@
 
 Lines of one customer, and those of the catalog, are done in their order; lines of different customers side by side. A line is
 read only while fewer than `LINES_MAX`, with less than `BYTES_MAX`, have no answer that was sent: who does not read is not read
-from, and nothing piles up.
+from, and nothing piles up. Where the ledger has no place for a line it waits here: its sender is slowed down rather than refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from commands.api_front import RouteTable
 from commands.api_lines import BatchLine, LineSplitter, find_route, read_line
 from commands.api_refusals import problem_of
 from commands.api_route import Call, CommandRoute, Order
-from commands.ports import Answer, Succession, Unavailable
+from commands.command import Command
+from commands.ports import Answer, QueueFull, Succession, Unavailable
 from domain.errors import Refusal
 from domain.ids import routing_hash
 from infra.http.problems import Problem, internal_error, invalid, problem_json
@@ -42,6 +43,8 @@ LINES_MAX = 500
 BYTES_MAX = 4_000_000
 # For so long lines are begun before others on the loop have their turn.
 TURN_S = 0.005
+# A line for which there is no place is offered again after so long.
+NO_PLACE_S = 0.05
 # Customers whose lines wait for an earlier one are remembered to the batch's end: not more of them than this.
 QUEUES_MAX = 10_000
 
@@ -72,26 +75,33 @@ class Line:
     path: str = PATH
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Task:
-    """A line that can be submitted."""
+    """A line that can be submitted; ``command`` once it was."""
 
     line: Line
     route: CommandRoute[Any]
     call: Call[Any]
     order: Order
+    command: Command | None = None
 
 
 @dataclass(slots=True)
 class Queue:
     """The lines of one customer, or the catalog's, that have no answer. ``held`` wait for ``answer_of``, which has to be known
-    first; ``submitted`` counts those that the ledger has.
+    first, or for a place in the ledger's queue; ``submitted`` counts those that the ledger has.
     """
 
     succession: Succession = field(default_factory=Succession)
     submitted: int = 0
     answer_of: Task | None = None
+    no_place: bool = False
     held: deque[Task] = field(default_factory=deque)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the next one has to wait here."""
+        return self.answer_of is not None or self.no_place
 
     @property
     def idle(self) -> bool:
@@ -109,6 +119,7 @@ class Batch:
         self._traceparent = traceparent
         self._denied: Problem | None = None
         self._queues: dict[str, Queue] = {}
+        self._no_place: dict[str, deque[str]] = {}  # by partition, the scopes that have to wait
         self._results: list[tuple[Line, bytes]] = []
         self._unsent = self._unsent_bytes = 0
         self._all_read = False
@@ -186,10 +197,10 @@ class Batch:
         except Exception as error:
             self._fail(line, error)
             return
-        if queue.answer_of is None:
-            self._submit(scope, queue, task)
-        else:
+        if queue.holds:
             queue.held.append(task)
+        else:
+            self._submit(scope, queue, task)
 
     def _understand(self, line: Line, text: bytes | None) -> Task:
         if self._denied is not None:
@@ -219,7 +230,11 @@ class Batch:
     def _submit(self, scope: str, queue: Queue, task: Task) -> None:
         ledger, outcome = self._desk.ledger, task.order.outcome
         try:
-            answer = ledger.submit(self._desk.command(task.call, task.order), queue.succession)
+            task.command = task.command or self._desk.command(task.call, task.order)
+            answer = ledger.submit(task.command, queue.succession)
+        except QueueFull as full:
+            self._wait_for_place(full.quota.partition, scope, queue, task)
+            return
         except Exception as error:
             self._fail(task.line, error, queue)
             return
@@ -242,10 +257,32 @@ class Batch:
             self._answer(task.line, reply.status, reply.headers, reply.body)
         if queue.answer_of is task:
             queue.answer_of = None
-        while queue.held and queue.answer_of is None:
+        self._go_on(scope, queue)
+
+    def _go_on(self, scope: str, queue: Queue) -> None:
+        while queue.held and not queue.holds:
             self._submit(scope, queue, queue.held.popleft())
         if queue.idle:
             self._queues.pop(scope, None)
+
+    def _wait_for_place(self, partition: str, scope: str, queue: Queue, task: Task) -> None:
+        queue.held.appendleft(task)
+        queue.no_place = True
+        if not self._no_place:
+            asyncio.get_running_loop().call_later(NO_PLACE_S, self._offer_again)
+        self._no_place.setdefault(partition, deque()).append(scope)
+
+    def _offer_again(self) -> None:
+        """In each partition as many as it takes."""
+        waiting, self._no_place = self._no_place, {}
+        for partition, scopes in waiting.items():
+            while scopes and partition not in self._no_place:
+                scope = scopes.popleft()
+                queue = self._queues[scope]
+                queue.no_place = False
+                self._go_on(scope, queue)
+            if scopes:
+                self._no_place[partition].extend(scopes)
 
     def _fail(self, line: Line, error: Exception, queue: Queue | None = None) -> None:
         """Answer with a problem; where it may pass, nothing behind the line is done before it."""

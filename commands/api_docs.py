@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -42,7 +43,7 @@ def operation(
     problems: tuple[int, ...],
 ) -> dict[str, Any]:
     """Arguments of a command's route; what they mean stands at `commands.api_route.command`."""
-    statuses = {400, 401, 403, 409, 413, 415, 422, 503, *({404, 412} if conditional else ()), *problems}
+    statuses = {400, 401, 403, 409, 413, 415, 422, 429, 503, *({404, 412} if conditional else ()), *problems}
     parameters = [*([path_id(of)] if of else ()), *_COMMON, header("Idempotency-Key", _KEY, required=keyed, pattern=_KEY_PATTERN)]
     if conditional:
         parameters.append(header("If-Match", 'The version it must have, as its ETag: `"3"`.', pattern=_TAGS_PATTERN))
@@ -57,7 +58,7 @@ def operation(
         "summary": summary,
         "status_code": status,
         "response_model": None,
-        "responses": {**answers, **documented(statuses)},
+        "responses": {**answers, **_limited(documented(statuses))},
         "openapi_extra": extra,
     }
 
@@ -128,15 +129,33 @@ _COMMON = (
 )
 
 
+def _limited(responses: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """With what is said to whoever is to come again later."""
+    for status in (429, 503):
+        responses[status]["headers"] = _described({"Retry-After": "In so many seconds.", **_LIMITS})
+    return responses
+
+
+_LIMITS = {
+    "RateLimit-Policy": "How many of the tenant's commands may wait for their turn in a partition; where some do.",
+    "RateLimit": "How many more may now.",
+}
+
+
 def _headers(status: int) -> dict[str, Any]:
     found = {
         "ETag": "The resource's version.",
         "Ledger-Position": "Where the log shows what was done; send it as Ledger-Min-Position to read it.",
         "Idempotent-Replayed": "`true` where this key did it before.",
+        **_LIMITS,
     }
     if status == 201:
         found["Location"] = "The new resource."
-    return {name: {"description": text, "schema": {"type": "string"}} for name, text in found.items()}
+    return _described(found)
+
+
+def _described(headers: Mapping[str, str]) -> dict[str, Any]:
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
 
 
 def install(app: FastAPI) -> None:

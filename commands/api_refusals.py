@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from commands.ports import Unavailable
+from commands.api_render import rate_limits
+from commands.ports import QueueFull, Unavailable
 from commands.shard import ClockAdvancing, StaleVersion
 from domain.errors import NotFound, Refusal, RuleViolated, WrongState
 from infra.http.etags import etag
@@ -13,11 +14,15 @@ from infra.http.problems import FieldError, Problem, render, unavailable
 
 
 def problem_of(error: Refusal | Unavailable) -> Problem:
-    """503 for what is not possible now; 404 for what the path names, 422 for one that the body names; 409 for a state, 412 for a
-    version, 422 for a rule.
+    """503 for what is not possible now, 429 where too much of the tenant waits; 404 for what the path names, 422 for one that the
+    body names; 409 for a state, 412 for a version, 422 for a rule.
     """
     code, detail = error.code.replace("_", "-"), error.detail
     match error:
+        case QueueFull():
+            status, title = (503, "Not possible right now") if error.quota.full else (429, "Too many requests")
+            headers = {"Retry-After": str(error.retry_after_s), **rate_limits(error.quota)}
+            return Problem(status, code, title, detail, retryable=True, headers=headers)
         case Unavailable():
             return unavailable(code, "Not possible right now", detail, retry_after_s=error.retry_after_s)
         case StaleVersion():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
-from commands.ports import Answer, Vault
+from commands.ports import Answer, Quota, Vault
 from domain.catalog.aggregates import ApiKey, Bundle, Clock, Entitlement, Price, Storefront, Tenant
 from domain.customer.aggregate import Customer
 from domain.event import Aggregate
@@ -206,4 +207,17 @@ def answer_headers(answer: Answer, shown: Aggregate, *, located: bool, position:
         headers["location"] = f"/v1/{_PATHS[type(shown)](shown)}"
     if answer.replayed:
         headers["idempotent-replayed"] = "true"
+    if answer.quota is not None:
+        headers |= rate_limits(answer.quota)
     return headers
+
+
+def rate_limits(quota: Quota) -> dict[str, str]:
+    """The RateLimit fields (draft-ietf-httpapi-ratelimit-headers-10), with one policy: how many of the tenant's requests may wait
+    at the same time in a partition, which is the partition key.
+    """
+    of = f"pk=:{b64encode(quota.partition.encode()).decode()}:"
+    return {
+        "ratelimit-policy": f'"waiting";q={quota.limit};qu="concurrent-requests";{of}',
+        "ratelimit": f'"waiting";r={quota.left};{of}',
+    }

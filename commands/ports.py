@@ -115,9 +115,9 @@ class Gateway(Protocol):
 class Unavailable(Exception):
     """Not now, and nothing is known to have been done: send the same request again after ``retry_after_s``.
 
-    ``code``: ``overloaded`` (the queue is full), ``partition_not_served``, ``outcome_unknown`` (it may have been done: the same
-    key will tell), ``catalog_behind``, ``shutting_down``, ``log_unavailable``, ``earlier_unavailable`` (one before it in its
-    succession could not be done).
+    ``code``: ``overloaded`` and ``quota_exceeded`` (see `QueueFull`), ``partition_not_served``, ``outcome_unknown`` (it may have
+    been done: the same key will tell), ``catalog_behind``, ``shutting_down``, ``log_unavailable``, ``earlier_unavailable`` (one
+    before it in its succession could not be done).
     """
 
     def __init__(self, code: str, detail: str, retry_after_s: int = 1) -> None:
@@ -138,9 +138,32 @@ class NotServed(Unavailable):
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """A tenant's share of a partition's queue: at most ``limit`` of its commands may wait there, and ``left`` more now. ``full``:
+    there is no place for anybody.
+    """
+
+    partition: str
+    limit: int
+    left: int
+    full: bool = False
+
+
+class QueueFull(Unavailable):
+    """No place to wait: for nobody (``overloaded``), or for no more of this tenant's (``quota_exceeded``)."""
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        if quota.full:
+            super().__init__("overloaded", "Too many commands are waiting.")
+        else:
+            super().__init__("quota_exceeded", "Too many commands of this tenant are waiting.")
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A committed command: the aggregate as of its own events, and where they stand. ``position`` is ``7@48122`` or
-    ``catalog@9``.
+    ``catalog@9``. ``quota`` is the tenant's, where commands wait for their turn.
     """
 
     target: Aggregate
@@ -149,6 +172,7 @@ class Answer:
     position: str
     event_hash: str
     replayed: bool
+    quota: Quota | None = None
 
 
 @dataclass(slots=True, eq=False)

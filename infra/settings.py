@@ -164,7 +164,10 @@ class Settings(BaseSettings):
         "that is every address (`0.0.0.0`), with `SUBLEDGER_PORT`.",
     )
     max_waiting: int = Field(
-        2000, ge=1, description="Commands that may wait in a node. More are answered with 503 and `Retry-After`."
+        500,
+        ge=1,
+        description="Commands that may wait for their turn in a partition: a tenant's half as many, less beside others'. More are"
+        " answered with 429, or 503 where there is no place for anybody, and `Retry-After`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Literal["auto", "json", "pretty"] = Field(

@@ -216,6 +216,7 @@ _TITLES = {
     415: "The media type is not supported",
     422: "Not valid",
     428: "If-Match is required",
+    429: "Too many of the tenant's commands are waiting; retryable",
     500: "Something went wrong here",
     503: "Not possible right now; retryable",
 }

@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 TICK_S = 0.2
 BUSY_S = 0.005
-WAITING_MAX = 24  # of a partition's commands, before timers wait
+WAITING_MAX = 24  # of a partition's timers and outcomes, before further timers wait
 BATCH = 1000
 CUSTOMERS_AT_ONCE = 256
 
@@ -56,7 +56,7 @@ class Clocks:
             if timer.kind == CHECK:
                 self._check(partition, timer.key, timer.stream, timer.due, now)
         for key in dict.fromkeys(timer.key for timer in due if timer.kind != CHECK):
-            room = WAITING_MAX - len(partition.unsettled)
+            room = WAITING_MAX - len(partition.own)
             if room <= 0:
                 break
             partition.fire_due(key, room)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from commands.ports import Answer, Unavailable
+from commands.ports import Answer, QueueFull, Unavailable
 from domain.errors import Refusal
 from infra.counts import Histogram
 
@@ -24,7 +24,9 @@ class NodeCounts:
         self.commands[name, "replayed" if answer.replayed else "committed", ""] += 1
 
     def failed(self, name: str, error: Refusal | Unavailable) -> None:
-        if isinstance(error, Refusal):
+        if isinstance(error, QueueFull) and not error.quota.full:
+            self.commands[name, "throttled", ""] += 1
+        elif isinstance(error, Refusal):
             self.commands[name, "refused", type(error).__name__] += 1
         else:
             self.commands[name, "unknown" if error.code == "outcome_unknown" else "unavailable", error.code] += 1
@@ -32,15 +34,15 @@ class NodeCounts:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """``sequences`` are the last committed of the partitions that are served; ``waiting`` commands of at most ``waiting_max``;
-    ``charging`` calls run, and ``charges_open`` attempts have no outcome in the log; ``timers_late_s`` is how long the timer that
-    waits longest has been due. ``unready`` says what keeps commands out.
+    """``sequences`` are the last committed of the partitions that are served; ``waiting`` how many commands each of them has in
+    hand, of which ``waiting_max`` may wait for their turn; ``charging`` calls run, and ``charges_open`` attempts have no outcome
+    in the log; ``timers_late_s`` is how long the timer that waits longest has been due. ``unready`` says what keeps commands out.
     """
 
     assigned: frozenset[str]
     broken: frozenset[str]
     sequences: Mapping[str, int]
-    waiting: int
+    waiting: Mapping[str, int]
     waiting_max: int
     charging: int
     charges_open: int

@@ -58,7 +58,7 @@ class Node:
         gateways: Gateways,
         secret: bytes,
         clock: Callable[[], datetime],
-        waiting_max: int = 2000,
+        waiting_max: int = 500,
         tracer: Tracer | None = None,
     ) -> None:
         self.catalog = CatalogView(gateways.names)
@@ -100,10 +100,15 @@ class Node:
     def _expire(self) -> None:
         """Answer who has waited too long; what they asked for still may be done."""
         now = self._loop.time()
+
+        def over(ticket: Ticket) -> bool:
+            return min(ticket.deadline, self._last_answers_at) <= now
+
+        for served in self._partitions.values():
+            for ticket in served.waiting.take_while(over):
+                fail(ticket, Unavailable("overloaded", "Its turn did not come in time, and it was not done."))
         for tickets in (*(served.unsettled for served in self._partitions.values()), *self._held.values()):
-            for ticket in tickets:
-                if min(ticket.deadline, self._last_answers_at) > now:
-                    break  # they stand in the order in which they came
+            for ticket in filter(over, tickets):
                 if ticket.deadline:
                     self._failing = self._failing or "a commit has no answer"
                     fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
@@ -125,7 +130,7 @@ class Node:
             task.cancel()
         await self._effects.close()
         end = self._loop.time() + DRAIN_LIMIT_S
-        while any(served.unsettled for served in self._partitions.values()) and self._loop.time() < end:
+        while any(served.unsettled or served.waiting for served in self._partitions.values()) and self._loop.time() < end:
             await asyncio.sleep(0.01)
         await self._window.close()
 
@@ -173,12 +178,7 @@ class Node:
     def _accept(self, command: Command, succession: Succession | None) -> asyncio.Future[Answer]:
         if self._closing:
             raise NotServed(self._name_of(command), "This node is shutting down.", "shutting_down")
-        served = self._home_of(command)
-        if self._waiting() >= self._waiting_max:
-            raise Unavailable("overloaded", "Too many commands are waiting.")
-        if command.customer:
-            served.fire_due(command.key)
-        return served.enqueue(command, self._loop.time() + ANSWER_LIMIT_S, succession).future
+        return self._home_of(command).accept(command, self._loop.time() + ANSWER_LIMIT_S, succession).future
 
     async def _submit_own(self, command: Command) -> Answer:
         """An outcome's: never refused for the queue's length. What fell due before it came goes first: after a standstill a
@@ -269,16 +269,13 @@ class Node:
             assigned=self._assigned,
             broken=frozenset(self._broken),
             sequences={each.name: each.sequence for each in served},
-            waiting=self._waiting(),
+            waiting={each.name: len(each.unsettled) + len(each.waiting) for each in served},
             waiting_max=self._waiting_max,
             charging=len(self._effects),
             charges_open=sum(len(each.queries.open_effects()) for each in served),
             timers_late_s=(self._clock() - min(due)).total_seconds() if due else 0.0,
             unready=tuple(self.unready()),
         )
-
-    def _waiting(self) -> int:
-        return sum(len(each.unsettled) for each in self._partitions.values())
 
     def _served_ledger(self) -> list[Served]:
         return [served for name, served in self._partitions.items() if name != CATALOG and self._may_decide(served)]
@@ -293,6 +290,7 @@ class Node:
             name,
             Shard(IndexStreams(queries), self.catalog, self._vault, self._secret),
             queries,
+            waiting_max=self._waiting_max,
             epoch=epoch,
             sequence=state.sequence,
             catalog_sequence=state.catalog_sequence,
@@ -309,7 +307,7 @@ class Node:
         if name == CATALOG:
             self._catalog.own(served.queries)
         for ticket in self._held.pop(name, []):
-            served.admit(ticket)
+            served.place(ticket)
         self._begin()
 
     def on_catalog(self, events: Sequence[tuple[Event, int]]) -> None:
@@ -364,7 +362,7 @@ class Node:
             served = self._partitions.pop(name, None)
             waiting = self._held.pop(name, [])
             if served is not None:
-                waiting += served.unsettled
+                waiting += [*served.unsettled, *served.waiting]
                 self._forget(served)
             for ticket in waiting:
                 fail(ticket, NotServed(name, f"Partition {name}: {reason}"))
@@ -375,7 +373,7 @@ class Node:
             served = self._partitions.pop(name, None)
             if served is not None:
                 _log.error("outcome unknown", partition=name, reason=reason, waiting=len(served.unsettled))
-                self._held[name] = list(served.unsettled)
+                self._held[name] = [*served.unsettled, *served.waiting]
                 self._forget(served)
 
     def _forget(self, served: Served) -> None:
@@ -393,6 +391,13 @@ class Node:
             if decided is not None:
                 self._failing = ""
                 self._follow(served, decided, committed)
+        self._loop.call_soon(self._go_on)  # once the answers are on their way
+
+    def _go_on(self) -> None:
+        """Decide what waits where there is room by now."""
+        for served in self._partitions.values():
+            if served.waiting:
+                served.go_on()
 
     def _follow(self, served: Served, decided: Decided, committed: Committed) -> None:
         """What a commit sets going: the catalog's view, and calls to providers."""
@@ -416,12 +421,14 @@ class Node:
         for name, epoch in epochs.items():
             if name in self._partitions:
                 self._partitions[name].decide_again(epoch, self._loop.time(), reason)
+        self._go_on()
 
     def on_refused(self, token: object, reason: str) -> None:
         assert isinstance(token, Ticket)
         for served in self._partitions.values():
-            served.unsettled.pop(token, None)
+            served.drop(token)
         fail(token, RuleViolated("record_refused", f"The log refuses what would be written: {reason}"))
+        self._loop.call_soon(self._go_on)
 
     def _ticker_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -431,7 +438,7 @@ class Node:
         _log.critical("node died", error=str(error))
         self._closing = True
         for served in self._partitions.values():
-            for ticket in served.unsettled:
+            for ticket in (*served.unsettled, *served.waiting):
                 fail(ticket, Unavailable("log_unavailable", "This node has stopped."))
         if not self._dead.done():
             self._dead.set_exception(error if isinstance(error, Exception) else RuntimeError(str(error)))

@@ -1,4 +1,4 @@
-"""One served partition on the loop's side: its shard, and the commands whose window has not committed yet, in order."""
+"""One served partition on the loop's side: its shard, what waits to be decided, and what waits for its window, in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 from opentelemetry.trace import Span
 
 from commands.command import Command
-from commands.ports import Answer, Remembered, Succession, Unavailable
+from commands.ports import Answer, QueueFull, Remembered, Succession, Unavailable
 from commands.shard import Decided, Replay, Shard
 from commands.timers import timer_command
 from domain.errors import Refusal
@@ -21,10 +21,15 @@ from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.record import Append, Event
 from infra.node.counts import NodeCounts
+from infra.node.queue import FairQueue
 from infra.node.spans import CommandSpans, end_committed, end_failed
 from infra.node.streams import IndexStreams, derived_of
 
 _log = structlog.get_logger(__name__)
+
+# So many of the clients' commands are decided ahead of their commit: what fills a window while another one is written, and no
+# more, for whoever comes has to wait for all of them.
+AHEAD_MAX = 32
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +54,9 @@ class Ticket:
 class Served:
     """Decides for one partition while this node owns it. ``now`` gives the wall clock; ``submit`` hands an entry to the window
     thread.
+
+    ``unsettled`` is decided and waits for its window, in order; those of them that no client sent are in ``own`` as well.
+    ``waiting`` is not decided yet.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Served:
         shard: Shard,
         queries: IndexQueries,
         *,
+        waiting_max: int,
         epoch: int,
         sequence: int,
         catalog_sequence: int,
@@ -73,7 +82,9 @@ class Served:
         self.epoch = epoch
         self.sequence = sequence
         self.catalog_sequence = catalog_sequence
+        self.waiting = FairQueue[Ticket](name, waiting_max)
         self.unsettled: dict[Ticket, None] = {}
+        self.own: set[Ticket] = set()
         self._last_time = last_time
         self._wall = now
         self._submit = submit
@@ -98,12 +109,45 @@ class Served:
                 return
             at_most -= 1
 
-    def enqueue(self, command: Command, deadline: float = 0.0, succession: Succession | None = None) -> Ticket:
-        """Decide and let it wait for its window; ``deadline`` is the loop time at which a failing log ends the wait."""
-        future = asyncio.get_running_loop().create_future()
-        ticket = Ticket(command, future, self._counts, deadline=deadline, succession=succession)
+    def accept(self, command: Command, deadline: float, succession: Succession | None) -> Ticket:
+        """A client's: decide it, or let it wait for its turn; what `enqueue` says holds. Raises QueueFull."""
+        if (self.waiting or self._is_ahead()) and not (quota := self.waiting.quota(command.tenant)).left:
+            raise QueueFull(quota)
+        ticket = self._ticket(command, deadline, succession)
+        self.place(ticket)
+        return ticket
+
+    def place(self, ticket: Ticket) -> None:
+        """Decide it, or let it wait for its turn where enough is on its way."""
+        if self.waiting or self._is_ahead():
+            self.waiting.put(ticket.command.tenant, ticket)
+        else:
+            self._begin(ticket)
+
+    def go_on(self) -> None:
+        """Decide of what waits as much as there is room for by now."""
+        while self.waiting and not self._is_ahead():
+            self._begin(self.waiting.take())
+
+    def _is_ahead(self) -> bool:
+        return len(self.unsettled) - len(self.own) >= AHEAD_MAX
+
+    def _begin(self, ticket: Ticket) -> None:
+        if ticket.command.customer:
+            self.fire_due(ticket.command.key)
+        self.admit(ticket)
+
+    def enqueue(self, command: Command, deadline: float = 0.0) -> Ticket:
+        """One of our own: decide and let it wait for its window; ``deadline`` is the loop time at which a failing log ends the
+        wait.
+        """
+        ticket = self._ticket(command, deadline)
         self.admit(ticket)
         return ticket
+
+    def _ticket(self, command: Command, deadline: float, succession: Succession | None = None) -> Ticket:
+        future = asyncio.get_running_loop().create_future()
+        return Ticket(command, future, self._counts, deadline=deadline, succession=succession)
 
     def admit(self, ticket: Ticket) -> None:
         """Decide (again) on the present state. Refusals and replays wait too: the state they rest on has to commit first."""
@@ -129,6 +173,8 @@ class Served:
                 append = self._append(decision)
                 derived = {aggregate.id: derived_of(aggregate) for aggregate in decision.touched}
         self.unsettled[ticket] = None
+        if not command.from_client:
+            self.own.add(ticket)
         if self._spans is not None:
             ticket.span = self._spans.decided(command, self.name, begun_ns, ticket.span)
         self._submit(Entry(self.name, self.epoch, ticket, append, derived))
@@ -155,7 +201,7 @@ class Served:
 
     def settle(self, ticket: Ticket, committed: Committed) -> Decided | None:
         """Its window has committed: answer. Gives the decision where it appended."""
-        self.unsettled.pop(ticket, None)
+        self.drop(ticket)
         self.sequence = max(self.sequence, committed.sequence)
         ticket.committed = committed
         decision = ticket.decision
@@ -175,19 +221,25 @@ class Served:
                 ticket.future.set_result(answer)
         return decision if isinstance(decision, Decided) else None
 
+    def drop(self, ticket: Ticket) -> None:
+        """It waits for its window no more."""
+        self.unsettled.pop(ticket, None)
+        self.own.discard(ticket)
+
     def _answer(self, ticket: Ticket, decision: Decided | Replay) -> Answer:
         replayed = not ticket.appended
+        quota = self.waiting.quota(ticket.command.tenant) if self.waiting else None
         if isinstance(decision, Replay) and isinstance(decision.of, Remembered):
             seen = decision.of
             target = self.streams.load(seen.stream, seen.version)
             assert target is not None
-            return Answer(target, target.id, target.version, f"{self.name}@{seen.sequence}", seen.event_hash, replayed)
+            return Answer(target, target.id, target.version, f"{self.name}@{seen.sequence}", seen.event_hash, replayed, quota)
         decided = decision if isinstance(decision, Decided) else decision.of
         at = ticket.original.committed if ticket.original else ticket.committed
         assert isinstance(decided, Decided)
         assert at is not None
         target = decided.target
-        return Answer(target, target.id, target.version, f"{self.name}@{at.sequence}", at.hash, replayed)
+        return Answer(target, target.id, target.version, f"{self.name}@{at.sequence}", at.hash, replayed, quota)
 
     def decide_again(self, epoch: int, loop_time: float, reason: str) -> None:
         """Nothing unsettled was written: forget it and decide all of it again, in order; who waited too long is told."""
@@ -196,6 +248,7 @@ class Served:
         self._by_id.clear()
         tickets = list(self.unsettled)
         self.unsettled.clear()
+        self.own.clear()
         for ticket in tickets:
             if ticket.deadline and ticket.deadline < loop_time:
                 fail(ticket, Unavailable("log_unavailable", f"The log cannot be written: {reason}"))

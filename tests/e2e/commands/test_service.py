@@ -14,7 +14,7 @@ from commands import api_batch
 from commands.api import ApiSettings, create_command_app
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Unavailable
+from commands.ports import QueueFull, Quota, Unavailable
 from tests.e2e.commands.conftest import ADMIN_KEY, Api, Http, command_api, http
 
 
@@ -64,6 +64,22 @@ def test_overload_is_told(refusing: Http) -> None:
     answer = refusing.post("/v1/tenants", json={"id": "a", "name": "A"}, headers=headers)
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "overloaded", True)
     assert answer.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(("full", "status", "code"), [(False, 429, "quota-exceeded"), (True, 503, "overloaded")])
+def test_who_has_no_place_is_told_how_many_there_are(
+    full: bool, status: int, code: str, refusing: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def submit(_: Refusing, __: Command) -> None:
+        raise QueueFull(Quota(partition="7", limit=250, left=0, full=full))
+
+    monkeypatch.setattr(Refusing, "submit", submit)
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Ledger-Reason": "test"}
+    answer = refusing.post("/v1/tenants", json={"id": "a", "name": "A"}, headers=headers)
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (status, code, True)
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["ratelimit-policy"] == '"waiting";q=250;qu="concurrent-requests";pk=:Nw==:'
+    assert answer.headers["ratelimit"] == '"waiting";r=0;pk=:Nw==:'
 
 
 def test_a_node_that_is_closing_refuses_and_loses_nothing(tmp_path: Path) -> None:

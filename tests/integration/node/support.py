@@ -28,7 +28,7 @@ TENANT = "acme"
 
 
 @asynccontextmanager
-async def running(log: Log, folder: Path, waiting_max: int = 2000, ahead: timedelta = timedelta(0)) -> AsyncIterator[Node]:
+async def running(log: Log, folder: Path, waiting_max: int = 500, ahead: timedelta = timedelta(0)) -> AsyncIterator[Node]:
     """A node that has started, and whose clock is ``ahead`` of the wall's; it may not be ready yet."""
 
     def clock() -> datetime:

@@ -1,4 +1,4 @@
-"""One node on the embedded log: what it does when the log takes no write, and when too many wait."""
+"""One node on the embedded log: what it does when the log takes no write."""
 
 from __future__ import annotations
 
@@ -10,34 +10,7 @@ import pytest
 
 from commands.ports import Unavailable
 from infra.eventlog.sqlite import SqliteLog
-from tests.integration.node.support import TENANT_COMMAND, registration, running, storefront_command, until
-
-
-def test_the_queue_is_bounded_and_what_was_accepted_is_done(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        log = SqliteLog(tmp_path / "log.sqlite", "sandbox", 2)
-        async with running(log, tmp_path, waiting_max=3) as node:
-            await until(lambda: not node.unready())
-            await node.submit(TENANT_COMMAND)
-            await node.submit(storefront_command("web"))
-            # given a log that somebody else keeps locked
-            locked = sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
-            locked.execute("BEGIN IMMEDIATE")
-            # when three commands wait
-            accepted = [asyncio.ensure_future(node.submit(registration(number, "web"))) for number in range(3)]
-            await asyncio.sleep(0.3)
-            # then a fourth is refused, whatever its partition, and the three are done once the log is free
-            for number in (3, 4, 5):
-                with pytest.raises(Unavailable) as refused:
-                    await node.submit(registration(number, "web"))
-                assert refused.value.code == "overloaded"
-            locked.execute("ROLLBACK")
-            answers = await asyncio.gather(*accepted)
-            assert len({answer.stream for answer in answers}) == 3
-            assert (await node.submit(registration(3, "web"))).replayed is False
-        log.close()
-
-    asyncio.run(scenario())
+from tests.integration.node.support import TENANT_COMMAND, running, storefront_command, until
 
 
 def test_a_log_that_takes_no_write_is_told_and_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

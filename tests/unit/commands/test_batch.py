@@ -17,7 +17,7 @@ from commands.api_front import RouteTable
 from commands.api_route import ApiSettings
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Answer, Succession, Unavailable
+from commands.ports import Answer, QueueFull, Quota, Succession, Unavailable
 from domain.catalog.aggregates import Tenant
 from domain.errors import WrongState
 from domain.event import Aggregate
@@ -51,13 +51,15 @@ class Ledger:
 
     def __init__(self) -> None:
         self.submitted: list[Command] = []
-        self.full = False
+        self.full = self.away = False
         self.settle_now = asyncio.Event()
         self._waiting: list[tuple[asyncio.Future[Answer], Succession]] = []
 
     def submit(self, command: Command, succession: Succession) -> Awaitable[Answer]:
+        if self.away:
+            raise Unavailable("partition_not_served", "Another one has it.")
         if self.full:
-            raise Unavailable("overloaded", "Too many.")
+            raise QueueFull(Quota(partition="0", limit=4, left=0))
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         if succession.broken:
             future.set_exception(Unavailable("earlier_unavailable", "first that one"))
@@ -219,17 +221,39 @@ def test_what_is_refused_holds_nothing_back() -> None:
     play(scenario)
 
 
-def test_a_full_queue_holds_back_what_it_refused() -> None:
+def test_lines_wait_for_a_place_in_the_queue_in_their_order() -> None:
     async def scenario(ledger: Ledger, client: Client) -> None:
+        # given a queue without a place
         ledger.full = True
+        client.send(change(1, "a"), change(2, "c"), change(1, "b"))
+        await turns()
+        assert (ledger.submitted, client.results) == ([], {})
+        # when there are places again
+        ledger.full = False
+        async with asyncio.timeout(10):
+            while len(ledger.submitted) < 3:
+                await asyncio.sleep(0.01)
+        # then all are taken, those of a customer in their order
+        assert [command.customer for command in ledger.submitted] == [customer(1), customer(1), customer(2)]
+        for _ in range(3):
+            ledger.answer()
+        await client.end()
+        assert client.codes() == {"a": 200, "b": 200, "c": 200}
+
+    play(scenario)
+
+
+def test_a_line_that_cannot_be_done_holds_back_its_customer() -> None:
+    async def scenario(ledger: Ledger, client: Client) -> None:
+        ledger.away = True
         client.send(change(1, "a"))
         await turns()
-        ledger.full = False
+        ledger.away = False
         client.send(change(1, "b"), change(2, "c"))
         await turns()
         ledger.answer()
         await client.end()
-        assert client.codes() == {"a": "overloaded", "b": "earlier-unavailable", "c": 200}
+        assert client.codes() == {"a": "partition-not-served", "b": "earlier-unavailable", "c": 200}
 
     play(scenario)
 
@@ -348,12 +372,12 @@ def test_what_is_remembered_of_failures_is_bounded(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(api_batch, "QUEUES_MAX", 2)
 
     async def scenario(ledger: Ledger, client: Client) -> None:
-        ledger.full = True
+        ledger.away = True
         client.send(change(1, "a"), change(2, "b"))
         await turns()
-        ledger.full = False
+        ledger.away = False
         client.send(change(3, "c"))
         await client.end()
-        assert client.codes() == {"a": "overloaded", "b": "overloaded", "c": "earlier-unavailable"}
+        assert client.codes() == {"a": "partition-not-served", "b": "partition-not-served", "c": "earlier-unavailable"}
 
     play(scenario)
