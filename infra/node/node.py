@@ -35,6 +35,7 @@ from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
 from infra.node.spans import CommandSpans
 from infra.node.streams import IndexStreams
+from infra.node.tenants import Tenants
 from infra.node.window import Window
 from infra.psp.registry import Gateways
 
@@ -68,6 +69,7 @@ class Node:
         self._waiting_max = waiting_max
         self._ledger = tuple(partition for partition in log.partitions if partition != CATALOG)
         self._partitions: dict[str, Served] = {}
+        self._tenants = Tenants(self._partitions)
         self._held: dict[str, list[Ticket]] = {}
         self._broken: dict[str, str] = {}
         self._stopped: dict[str, str] = {}
@@ -291,6 +293,7 @@ class Node:
             Shard(IndexStreams(queries), self.catalog, self._vault, self._secret),
             queries,
             waiting_max=self._waiting_max,
+            tenants=self._tenants,
             epoch=epoch,
             sequence=state.sequence,
             catalog_sequence=state.catalog_sequence,

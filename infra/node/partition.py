@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,12 +25,9 @@ from infra.node.counts import NodeCounts
 from infra.node.queue import FairQueue
 from infra.node.spans import CommandSpans, end_committed, end_failed
 from infra.node.streams import IndexStreams, derived_of
+from infra.node.tenants import AHEAD_MAX, Tenants
 
 _log = structlog.get_logger(__name__)
-
-# So many of the clients' commands are decided ahead of their commit: what fills a window while another one is written, and no
-# more, for whoever comes has to wait for all of them.
-AHEAD_MAX = 32
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +64,7 @@ class Served:
         queries: IndexQueries,
         *,
         waiting_max: int,
+        tenants: Tenants,
         epoch: int,
         sequence: int,
         catalog_sequence: int,
@@ -85,6 +84,8 @@ class Served:
         self.waiting = FairQueue[Ticket](name, waiting_max)
         self.unsettled: dict[Ticket, None] = {}
         self.own: set[Ticket] = set()
+        self._tenants = tenants
+        self._on_way: Counter[str] = Counter()
         self._last_time = last_time
         self._wall = now
         self._submit = submit
@@ -111,7 +112,8 @@ class Served:
 
     def accept(self, command: Command, deadline: float, succession: Succession | None) -> Ticket:
         """A client's: decide it, or let it wait for its turn; what `enqueue` says holds. Raises QueueFull."""
-        if (self.waiting or self._is_ahead()) and not (quota := self.waiting.quota(command.tenant)).left:
+        self._tenants.sent(command.tenant)
+        if self._has_to_wait(command.tenant) and not (quota := self.waiting.quota(command.tenant)).left:
             raise QueueFull(quota)
         ticket = self._ticket(command, deadline, succession)
         self.place(ticket)
@@ -119,18 +121,24 @@ class Served:
 
     def place(self, ticket: Ticket) -> None:
         """Decide it, or let it wait for its turn where enough is on its way."""
-        if self.waiting or self._is_ahead():
+        if self._has_to_wait(ticket.command.tenant):
             self.waiting.put(ticket.command.tenant, ticket)
         else:
             self._begin(ticket)
 
     def go_on(self) -> None:
         """Decide of what waits as much as there is room for by now."""
-        while self.waiting and not self._is_ahead():
-            self._begin(self.waiting.take())
+        while not self._is_ahead() and (ticket := self.waiting.take(self._has_room)) is not None:
+            self._begin(ticket)
+
+    def _has_to_wait(self, tenant: str) -> bool:
+        return tenant in self.waiting or self._is_ahead() or not self._has_room(tenant)
 
     def _is_ahead(self) -> bool:
         return len(self.unsettled) - len(self.own) >= AHEAD_MAX
+
+    def _has_room(self, tenant: str) -> bool:
+        return self._on_way[tenant] < self._tenants.ahead_max()
 
     def _begin(self, ticket: Ticket) -> None:
         if ticket.command.customer:
@@ -173,7 +181,9 @@ class Served:
                 append = self._append(decision)
                 derived = {aggregate.id: derived_of(aggregate) for aggregate in decision.touched}
         self.unsettled[ticket] = None
-        if not command.from_client:
+        if command.from_client:
+            self._on_way[command.tenant] += 1
+        else:
             self.own.add(ticket)
         if self._spans is not None:
             ticket.span = self._spans.decided(command, self.name, begun_ns, ticket.span)
@@ -223,8 +233,15 @@ class Served:
 
     def drop(self, ticket: Ticket) -> None:
         """It waits for its window no more."""
-        self.unsettled.pop(ticket, None)
-        self.own.discard(ticket)
+        if ticket not in self.unsettled:
+            return
+        del self.unsettled[ticket]
+        if not ticket.command.from_client:
+            self.own.discard(ticket)
+        elif self._on_way[ticket.command.tenant] > 1:
+            self._on_way[ticket.command.tenant] -= 1
+        else:
+            del self._on_way[ticket.command.tenant]
 
     def _answer(self, ticket: Ticket, decision: Decided | Replay) -> Answer:
         replayed = not ticket.appended
@@ -249,6 +266,7 @@ class Served:
         tickets = list(self.unsettled)
         self.unsettled.clear()
         self.own.clear()
+        self._on_way.clear()
         for ticket in tickets:
             if ticket.deadline and ticket.deadline < loop_time:
                 fail(ticket, Unavailable("log_unavailable", f"The log cannot be written: {reason}"))

@@ -32,6 +32,10 @@ class FairQueue(Generic[T]):
         """All that waits; of each tenant in its order."""
         return (item for queue in self._queues.values() for item in queue)
 
+    def __contains__(self, tenant: str) -> bool:
+        """Whether something of a tenant's waits."""
+        return tenant in self._queues
+
     def quota(self, tenant: str) -> Quota:
         """How many of a tenant's may wait at most, and how many more may now."""
         queue = self._queues.get(tenant)
@@ -47,11 +51,14 @@ class FairQueue(Generic[T]):
         queue.append(item)
         self._size += 1
 
-    def take(self) -> T:
-        """The next one; there must be one."""
-        tenant, queue = next(iter(self._queues.items()))
-        self._size -= 1
+    def take(self, ready: Callable[[str], bool]) -> T | None:
+        """The next one of a tenant that is ``ready``; None where there is none."""
+        tenant = next(filter(ready, self._queues), None)
+        if tenant is None:
+            return None
+        queue = self._queues[tenant]
         item = queue.popleft()
+        self._size -= 1
         if queue:
             self._queues.move_to_end(tenant)
         else:

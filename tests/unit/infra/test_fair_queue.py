@@ -10,6 +10,10 @@ from infra.node.queue import FairQueue
 LIMIT = 12
 
 
+def anybody(_: str) -> bool:
+    return True
+
+
 def full_of(*tenants: str) -> FairQueue[str]:
     """A queue in which each of these tenants has taken, in turn with the others, all that it was given."""
     queue = FairQueue[str]("0", LIMIT)
@@ -25,7 +29,15 @@ def test_one_with_a_single_command_does_not_wait_behind_a_backlog() -> None:
     for item in ("a1", "a2", "a3"):
         queue.put("a", item)
     queue.put("b", "b1")
-    assert [queue.take() for _ in range(4)] == ["a1", "b1", "a2", "a3"]
+    assert [queue.take(anybody) for _ in range(4)] == ["a1", "b1", "a2", "a3"]
+
+
+def test_who_is_not_ready_keeps_the_turn() -> None:
+    queue = FairQueue[str]("0", LIMIT)
+    for item in ("a1", "b1", "b2"):
+        queue.put(item[0], item)
+    assert [queue.take(lambda tenant: tenant == "b") for _ in range(3)] == ["b1", "b2", None]
+    assert ("a" in queue, "b" in queue) == (True, False)
 
 
 def test_a_tenant_has_half_of_it_alone_and_less_beside_another_one() -> None:
@@ -59,8 +71,8 @@ def test_each_tenant_is_served_in_its_order_and_nothing_is_lost(steps: list[str 
         if tenant is not None and queue.quota(tenant).left:
             queue.put(tenant, (tenant, number))
             given_.append((tenant, number))
-        elif tenant is None and queue:
-            taken.append(queue.take())
+        elif tenant is None and (item := queue.take(anybody)) is not None:
+            taken.append(item)
         assert len(queue) == len(given_) - len(taken) <= LIMIT
     rest = list(queue)
     for tenant in "abc":
@@ -72,8 +84,8 @@ def test_nobody_waits_for_more_than_one_of_each_other_tenant(items: list[str]) -
     queue = FairQueue[str]("0", LIMIT)
     for tenant in items:
         queue.put(tenant, tenant)
-    taken = [queue.take() for _ in items]
-    tenants = set(items)
+    taken = [queue.take(anybody) for _ in items]
+    tenants: set[str | None] = set(items)
     while tenants:
         turn = taken[: len(tenants)]
         assert set(turn) == tenants
