@@ -5,6 +5,7 @@ The request's id and the trace stand in ``request.state.request_id`` and ``reque
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextvars import ContextVar
 from random import getrandbits  # these ids are no secrets
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.types import EventDict, WrappedLogger
 
-from infra.http.problems import body_too_large, internal_error, render
+from infra.http.problems import body_too_large, cut_short, internal_error, render
 from infra.http.requests import Requests
 from infra.tracing import traceparent_of
 
@@ -104,6 +105,11 @@ class RequestContext:
             receive = _LimitedBody(receive, self._body_bytes_max)
         try:
             await self._app(scope, receive, answer)
+        except asyncio.CancelledError:  # by the server alone, which is ending and waits no longer
+            if not answer.started:
+                await render(Request(scope), cut_short())(scope, receive, answer)
+            elif not answer.complete:
+                raise
         except Exception as error:
             _log.error("request_failed", path=scope["path"], method=scope["method"], exc_info=error)
             if not answer.started:

@@ -104,6 +104,11 @@ def internal_error() -> Problem:
     return Problem(500, "internal-error", "Something went wrong here", "The failure was logged under this request's id.")
 
 
+def cut_short() -> Problem:
+    """This process is ending, and waits no longer for what was asked of it."""
+    return unavailable("outcome-unknown", "Not possible right now", "It may have been done: send it again with the same key.")
+
+
 def problem_json(problem: Problem, instance: str, request_id: str) -> bytes:
     """The problem's body; ``instance`` is the path that it is about."""
     body: dict[str, Any] = {

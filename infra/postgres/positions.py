@@ -38,7 +38,8 @@ def load(connection: psycopg.Connection, log: Log) -> dict[str, ReaderState]:
             raise OtherLog(f"the read models of partition {partition} follow {identity}, which is not this log")
         states[partition] = ReaderState.from_json(text)
         if states[partition].offset > ends[partition]:
-            raise OtherLog(f"the read models of partition {partition} are ahead of the log: it has lost its end")
+            ahead = f"the read models of partition {partition} stand at offset {states[partition].offset}"
+            raise OtherLog(f"{ahead}, ahead of the log, which ends at {ends[partition]}: it has lost its end")
     return states
 
 

@@ -12,7 +12,7 @@ import base64
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -49,8 +49,7 @@ def load_calls(folder: Path) -> list[Call]:
 def save(history: History, folder: Path) -> None:
     """Write a history, but for the book, which is the provider's to write."""
     folder.mkdir(parents=True, exist_ok=True)
-    records = (record for partition in history.records.values() for record in partition)
-    write_lines(folder / RECORDS, (asdict(record) | {"value": base64.b64encode(record.value).decode()} for record in records))
+    save_records(history.records, folder)
     write_lines(folder / CALLS, (asdict(call) for call in history.calls))
     run = {
         "secret": history.secret.decode(),
@@ -60,6 +59,12 @@ def save(history: History, folder: Path) -> None:
         "settled_at": history.settled_at,
     }
     (folder / RUN).write_text(json.dumps(run, indent=1), "utf-8")
+
+
+def save_records(records: Mapping[str, Sequence[Record]], folder: Path) -> None:
+    """The records alone."""
+    each = (record for partition in records.values() for record in partition)
+    write_lines(folder / RECORDS, (asdict(record) | {"value": base64.b64encode(record.value).decode()} for record in each))
 
 
 def read_book(path: Path) -> Book:

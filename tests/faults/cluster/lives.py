@@ -1,15 +1,16 @@
-"""What a client does for a customer: registers, buys, changes its mind, repeats itself, looks at what it has."""
+"""What a client does for a customer: registers, buys, changes its mind, repeats itself, looks, meddles with others."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tests.faults.cluster.workload import Caller
+from tests.checker.history import Call
+from tests.faults.cluster.caller import Caller, Command
 
 TRIAL_DAYS = 14
 CATALOG: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -22,32 +23,44 @@ CATALOG: tuple[tuple[str, dict[str, Any]], ...] = (
                 "trial_days": TRIAL_DAYS}),
 )  # fmt: skip
 _TOKENS = ("sim_ok", "sim_ok", "sim_decline_ok", "sim_timeout", "sim_lost", "sim_decline", "sim_timeout_decline_ok")
+_ZONES = ("Europe/Paris", "Asia/Tokyo", "America/New_York")
 _ACTIONS = (2, 7)
+_LINES = 5
 _THINK_S = 0.3  # on average
+_KNOWN_MAX = 30
+
+# A customer and a subscription of its own, as they were last answered, that any client may act on.
+Known = deque[tuple[Mapping[str, Any], Mapping[str, Any]]]
+
+
+def nobody() -> Known:
+    """Room for those who were made last."""
+    return deque(maxlen=_KNOWN_MAX)
 
 
 class Life:
     """One customer's. ``stop``: come to an end soon."""
 
-    def __init__(self, caller: Caller, name: str, stop: Event) -> None:
+    def __init__(self, caller: Caller, name: str, known: Known, stop: Event) -> None:
         self._caller = caller
         self._random = caller.random
         self._name = name
+        self._known = known
         self._stop = stop
-        self._done: list[tuple[str, Any, str, dict[str, str]]] = []  # commands that were answered
+        self._done: list[Command] = []
         self._keys = 0
-        self._customer: dict[str, Any] = {}
-        self._subscription: dict[str, Any] = {}
 
     async def live(self) -> None:
-        """All of it. Raises TimeoutError where a command stays without an answer."""
+        """All of it. Raises TimeoutError where a command stays without an answer, AssertionError where one is refused."""
         personal = {"name": f"Ada {self._name}", "email": f"{self._name}@example.com"} if self._random.random() < 0.3 else None
-        body = {"storefront": "web", "external_id": self._name, "personal": personal}
-        self._customer = await self._send("/v1/customers", body) or {}
+        registration = {"storefront": "web", "external_id": self._name, "personal": personal}
+        self._customer = await self._made("/v1/customers", registration)
         await self._set_method()
-        await self._start()
+        self._subscription = await self._made("/v1/subscriptions", self._beginning())
+        self._known.append((self._customer, self._subscription))
         actions: tuple[Callable[[], Awaitable[object]], ...] = (
             self._set_method, self._change, self._cancel, self._pay, self._repeat, self._repeat_otherwise, self._look, self._look,
+            self._meddle, self._register_many,
         )  # fmt: skip
         for _ in range(self._random.randint(*_ACTIONS)):
             if self._stop.is_set():
@@ -55,34 +68,40 @@ class Life:
             await asyncio.sleep(self._random.expovariate(1 / _THINK_S))
             await self._random.choice(actions)()
 
-    async def _start(self) -> None:
-        """Now; or so long ago that a trial or a period ends in the next seconds, and a timer fires."""
-        soon = timedelta(seconds=self._random.uniform(2, 25))
-        price, ago = self._random.choice([
-            ("paid", None), ("trial", None), ("trial", timedelta(days=TRIAL_DAYS)), ("daily", timedelta(days=1)),
-            ("daily", timedelta(days=3)),
-        ])  # fmt: skip
+    def _beginning(self) -> dict[str, Any]:
+        """A subscription from now on; or from so long ago that a trial or period ends in the next seconds, and a timer fires."""
+        price, days = self._random.choice([("paid", 0), ("trial", 0), ("trial", TRIAL_DAYS), ("daily", 1), ("daily", 3)])
         body: dict[str, Any] = {"customer": self._customer["id"], "price": price}
-        if ago is not None:
-            body["start_at"] = (datetime.now(UTC) - ago + soon).isoformat()
-        self._subscription = await self._send("/v1/subscriptions", body) or {}
+        if days:
+            soon = timedelta(seconds=self._random.uniform(2, 25))
+            body["start_at"] = (datetime.now(UTC) - timedelta(days=days) + soon).isoformat()
+        return body
 
     async def _set_method(self) -> None:
         method = {"provider": "simulator", "token": self._random.choice(_TOKENS)}
-        path = f"/v1/customers/{self._customer['id']}/payment-method"
-        self._customer = await self._send(path, {"payment_method": method}) or self._customer
+        await self._send(f"/v1/customers/{self._customer['id']}/payment-method", {"payment_method": method})
 
     async def _change(self) -> None:
-        """With a version that is the present one, or was."""
-        stale = self._random.randrange(2)
-        tag = f'"{max(1, self._customer["receipt"]["version"] - stale)}"'
-        zone = self._random.choice(["Europe/Paris", "Asia/Tokyo", "America/New_York"])
-        path = f"/v1/customers/{self._customer['id']}"
-        self._customer = await self._send(path, {"timezone": zone}, **{"if-match": tag}) or self._customer
+        call = await self._change_zone(self._customer)
+        if call.acknowledged:
+            self._customer = call.answer
+
+    async def _change_zone(self, customer: Mapping[str, Any]) -> Call:
+        """With a version that may be the present one, or is not."""
+        tag = f'"{customer["receipt"]["version"] + self._random.randrange(2)}"'
+        return await self._send(f"/v1/customers/{customer['id']}", {"timezone": self._random.choice(_ZONES)}, **{"if-match": tag})
 
     async def _cancel(self) -> None:
-        path = f"/v1/subscriptions/{self._subscription['id']}/cancel"
-        await self._send(path, {"at": self._random.choice(["now", "period_end"])})
+        await self._cancel_one(self._subscription)
+
+    async def _cancel_one(self, subscription: Mapping[str, Any]) -> None:
+        at = self._random.choice(["now", "period_end"])
+        await self._send(f"/v1/subscriptions/{subscription['id']}/cancel", {"at": at})
+
+    async def _meddle(self) -> None:
+        """With somebody else's, at the same time as they."""
+        customer, subscription = self._random.choice(self._known)
+        await asyncio.gather(self._change_zone(customer), self._cancel_one(subscription), self._change_zone(customer))
 
     async def _pay(self) -> None:
         found = await self._caller.ask(f"/v1/invoices?customer={self._customer['id']}")
@@ -91,30 +110,39 @@ class Life:
             body: dict[str, Any] = self._random.choice([{"kind": "charge"}, recorded])
             await self._send(f"/v1/invoices/{invoice['id']}/payments", body)
 
+    async def _register_many(self) -> None:
+        """Customers of all partitions, in a batch."""
+        names = [f"{self._name}-{self._keys}-{line}" for line in range(_LINES)]
+        self._keys += 1
+        await self._caller.batch([
+            Command("/v1/customers", {"storefront": "web", "external_id": name}, name) for name in names
+        ])  # fmt: skip
+
     async def _repeat(self) -> None:
         """The same with the same key."""
-        path, body, key, headers = self._random.choice(self._done)
-        await self._caller.command(path, body, key, **headers)
+        await self._caller.send(self._random.choice(self._done))
 
     async def _repeat_otherwise(self) -> None:
         """Something else with a key that was used."""
-        for path, body, key, headers in self._done:
-            if "payment_method" in body:
-                other = {**body["payment_method"], "token": f"{body['payment_method']['token']}_ok"}
-                await self._caller.command(path, {"payment_method": other}, key, **headers)
-                return
+        used = next((command for command in self._done if command.path.endswith("/payment-method")), None)
+        if used is not None:
+            await self._caller.send(Command(used.path, {"payment_method": None}, used.key))
 
     async def _look(self) -> None:
-        kind, id = self._random.choice([("customers", self._customer["id"]), ("subscriptions", self._subscription["id"])])
-        await self._caller.ask(f"/v1/{kind}/{id}{self._random.choice(['', '/entitlements']) if kind == 'customers' else ''}")
+        what = self._random.choice(["customers/{}", "customers/{}/entitlements"]).format(self._customer["id"])
+        await self._caller.ask(f"/v1/{self._random.choice([what, 'subscriptions/' + self._subscription['id']])}")
 
-    async def _send(self, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any] | None:
-        """A new command; its answer where it was done."""
-        key = f"{self._name}-{self._keys}"
+    async def _made(self, path: str, body: dict[str, Any]) -> Mapping[str, Any]:
+        call = await self._send(path, body)
+        assert call.acknowledged, call.answer
+        made: Mapping[str, Any] = call.answer
+        return made
+
+    async def _send(self, path: str, body: dict[str, Any], **headers: str) -> Call:
+        """A new command."""
+        command = Command(path, body, f"{self._name}-{self._keys}", headers)
         self._keys += 1
-        status, answer = await self._caller.command(path, body, key, **headers)
-        if status >= 300:
-            return None
-        self._done.append((path, body, key, headers))
-        assert isinstance(answer, dict)
-        return answer
+        call = await self._caller.send(command)
+        if call.acknowledged:
+            self._done.append(command)
+        return call

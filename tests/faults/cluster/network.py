@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Network:
 
     def __init__(self, can_cut: bool) -> None:
         self.can_cut = can_cut
+        self._reasons: Counter[tuple[Host, Host, str]] = Counter()
         self._run = f"{_PREFIX}{os.getpid()}"
         self._free = _ADDRESSES[os.getpid() % len(_ADDRESSES)].hosts()
         if can_cut:
@@ -83,11 +85,14 @@ class Network:
     def _between(self, one: Host, other: Host, set_: str) -> Undo:
         ends = ((one, other), (other, one))
         for here, there in ends:
+            self._reasons[here, there, set_] += 1
             _nft(here, f"add element inet faults {set_} {{ {there.address} }}")
 
         def undo() -> None:
             for here, there in ends:
-                _nft(here, f"delete element inet faults {set_} {{ {there.address} }}")
+                self._reasons[here, there, set_] -= 1
+                if not self._reasons[here, there, set_]:  # else another fault still wants it
+                    _nft(here, f"delete element inet faults {set_} {{ {there.address} }}")
 
         return undo
 

@@ -7,20 +7,23 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import httpx
 import psycopg
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infra.eventlog import topics
-from tests.checker import files
+from tests.checker import files, logs
 from tests.faults.cluster.brokers import BROKERS, Broker, brokers
+from tests.faults.cluster.caller import TENANT, Caller, Command, Recorder
 from tests.faults.cluster.faults import FAULTS, FAULTS_OF_HOSTS, Site
 from tests.faults.cluster.lives import CATALOG
 from tests.faults.cluster.nemesis import torment
@@ -28,7 +31,7 @@ from tests.faults.cluster.network import Host, Network, network
 from tests.faults.cluster.nodes import Ledger
 from tests.faults.cluster.schedule import Planned, schedule
 from tests.faults.cluster.verdict import await_all, await_recovery, judge
-from tests.faults.cluster.workload import TENANT, Caller, Recorder, Workload
+from tests.faults.cluster.workload import Workload
 from tests.faults.deployment import Postgres
 
 PARTITIONS = 6
@@ -106,9 +109,7 @@ def run(cluster: Cluster, seed: int, seconds: float, folder: Path, told: Told) -
             counts = _round(cluster, ledger, planned, seed, seconds, recorder, told)
         except Exception as error:  # anything that is not as it should be is the verdict
             verdict = f"{type(error).__name__}: {error}"
-            (folder / "verdict").write_text(verdict)
-            for node in ledger.nodes:  # a small disk is gone with the round
-                shutil.copytree(node.running.settings.state, folder / f"{node.host.name}-state", ignore=BALLAST)
+            _keep(ledger, folder, verdict)
         ended = sum(service.ended for service in ledger.services)
     if verdict == OK:
         shutil.rmtree(folder)
@@ -142,20 +143,34 @@ def _round(
     return judge(ledger, recorder.path.parent)
 
 
+def _keep(ledger: Ledger, folder: Path, verdict: str) -> None:
+    """What would be gone with the round: the log, and what lies on small disks."""
+    (folder / "verdict").write_text(verdict)
+    for node in ledger.nodes:
+        shutil.copytree(node.running.settings.state, folder / f"{node.host.name}-state", ignore=BALLAST)
+    settings = ledger.running.settings
+    assert settings.kafka_bootstrap is not None
+    with suppress(KafkaException, TimeoutError):  # the brokers may be what is wrong
+        files.save_records(logs.from_kafka(settings.kafka_bootstrap, settings.environment), folder)
+
+
 async def _open_shop(ledger: Ledger, recorder: Recorder) -> str:
     """Make the tenant and what it sells; gives its key."""
     nodes = [node.running.url for node in ledger.nodes]
     async with httpx.AsyncClient(trust_env=False) as http:
         admin = Caller("admin", http, nodes, ledger.queries_url, ledger.running.admin_key, recorder, Random(0))
         asked = {"x-tn": TENANT, "ledger-reason": "test"}
-        await admin.command("/v1/tenants", {"id": TENANT, "name": "Acme"}, "tenant", **asked)
-        body = {"name": "test", "permissions": ["read", "write", "backdate"]}
-        status, answer = await admin.command("/v1/api-keys", body, "api-key", **asked)
-        assert status == 201, answer
+
+        async def made(path: str, body: dict[str, Any]) -> Any:
+            call = await admin.send(Command(f"/v1/{path}", body, f"{path}-{body.get('id')}", asked))
+            assert call.status == 201, call.answer
+            return call.answer
+
+        await made("tenants", {"id": TENANT, "name": "Acme"})
+        key = await made("api-keys", {"name": "test", "permissions": ["read", "write", "backdate"]})
         for path, item in CATALOG:
-            status, made = await admin.command(f"/v1/{path}", item, f"{path}-{item['id']}", **asked)
-            assert status == 201, made
-    return str(answer["key"])
+            await made(path, item)
+    return str(key["key"])
 
 
 def _answers(url: str, key: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from infra.http import problems
 from infra.http.context import HeadAsGet, RequestContext, request_id, traceparent
@@ -64,6 +65,25 @@ def test_an_unexpected_error_leaks_nothing_but_has_an_id() -> None:
     assert (answer.json()["code"], answer.json()["request_id"]) == ("internal-error", "mine")
     assert "secret detail" not in answer.text
     assert "RuntimeError" not in answer.text
+
+
+def test_who_still_waits_when_the_server_ends_is_told_to_send_it_again() -> None:
+    async def told() -> httpx.Response:
+        reached = asyncio.Event()
+
+        async def hang(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+            reached.set()
+            await asyncio.Event().wait()
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=RequestContext(hang)), base_url="http://t") as client:
+            waiting = asyncio.ensure_future(client.post("/v1/customers"))
+            await reached.wait()
+            waiting.cancel()  # as the server does when its patience is at an end
+            return await waiting
+
+    answer = asyncio.run(told())
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "outcome-unknown", True)
+    assert answer.headers["Retry-After"] == "1"
 
 
 def test_a_body_that_is_not_json_is_400() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import httpx
-import pytest
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
@@ -57,11 +56,10 @@ def test_a_request_without_an_answer_is_counted_too() -> None:
     requests = Requests()
 
     async def gone(_scope: Scope, _receive: Receive, _send: Send) -> None:
-        raise asyncio.CancelledError
+        """Whoever asked hung up before the body's end."""
 
     scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(RequestContext(gone, requests=requests)(scope, _nothing, _to_nobody))
+    asyncio.run(RequestContext(gone, requests=requests)(scope, _nothing, _to_nobody))
     assert {key: sum(seconds.buckets) for key, seconds in requests.seconds.items()} == {("", "POST", 0): 1}
     assert requests.in_progress == 0
 
