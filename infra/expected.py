@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from domain.registry import UnknownEvent
 from infra.eventlog.export_file import ExportBroken
 from infra.eventlog.index import IndexUnusable
 from infra.eventlog.log import LogUnavailable, LogUnusable
@@ -28,6 +29,7 @@ EXPECTED = (
     LogUnusable,
     LogUnavailable,
     LogBroken,
+    UnknownEvent,
     IndexUnusable,
     WindowProcessError,
     RebuildFailed,

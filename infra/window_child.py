@@ -24,11 +24,10 @@ from infra.bootstrap import open_log, open_snapshots, wall_clock
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed
 from infra.eventlog.reader import ReaderState
-from infra.eventlog.rebuild import open_index
 from infra.eventlog.window import WindowThread
 from infra.expected import EXPECTED
 from infra.logging import configure_logging
-from infra.node.streams import derive
+from infra.node.streams import derive, open_known
 from infra.node.window_process import SIZE_BYTES, framed
 from infra.runtime import tune
 from infra.settings import Settings
@@ -127,7 +126,7 @@ def main(fd: int) -> None:
 
 def _serve(settings: Settings, stream: BinaryIO, reports: Reports) -> None:
     with open_log(settings) as log:
-        indexes, snapshots = partial(open_index, log, settings.state / "index"), open_snapshots(settings, log)
+        indexes, snapshots = partial(open_known, log, settings.state / "index"), open_snapshots(settings, log)
         window = reports.window = WindowThread(log, indexes, derive, reports, wall_clock, snapshots)
         window.start()
         node = Watch(window)

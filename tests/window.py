@@ -10,16 +10,15 @@ from pathlib import Path
 
 from infra.eventlog.listener import Entry, Listener
 from infra.eventlog.log import Log
-from infra.eventlog.rebuild import open_index
 from infra.eventlog.window import WindowThread
-from infra.node.streams import derive
+from infra.node.streams import derive, open_known
 
 
 class InThread:
     """A node's window as a thread of the test's process, on a log that a test may have make faults."""
 
     def __init__(self, log: Log, folder: Path, clock: Callable[[], datetime], listener: Listener) -> None:
-        self._window = WindowThread(log, partial(open_index, log, folder), derive, listener, clock)
+        self._window = WindowThread(log, partial(open_known, log, folder), derive, listener, clock)
         self.counts = self._window.counts
 
     def submit(self, entry: Entry) -> None:

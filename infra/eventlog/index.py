@@ -18,7 +18,7 @@ from infra.eventlog.derived import Derive, Derived, StoredRow
 from infra.eventlog.index_queries import EVENT_COLUMNS, IndexQueries, connect, microseconds
 from infra.eventlog.reader import Command, Quarantine, ReaderState
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -32,6 +32,7 @@ CREATE TABLE events (
     key TEXT NOT NULL
 );
 CREATE UNIQUE INDEX events_by_stream ON events (stream, version);
+CREATE TABLE types (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE commands (
     scope TEXT NOT NULL, id TEXT NOT NULL,
     fingerprint TEXT NOT NULL, stream TEXT NOT NULL, version INTEGER NOT NULL,
@@ -161,6 +162,10 @@ class Index:
         self._writing.execute("COMMIT")
         return len(found)
 
+    def types(self) -> list[str]:
+        """The names of all kinds of events in it."""
+        return [name for (name,) in self._writing.execute("SELECT name FROM types")]
+
     def close(self) -> None:
         """Close the writing side; ``queries`` are closed by the thread that uses them."""
         self._writing.close()
@@ -175,6 +180,7 @@ class Index:
             ids.append(_command_row(command))
         self._writing.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", events)
         self._writing.executemany("INSERT INTO commands VALUES (?, ?, ?, ?, ?, ?, ?)", ids)
+        self._writing.executemany("INSERT OR IGNORE INTO types VALUES (?)", [(name,) for name in {event[3] for event in events}])
 
     def _derive(self, rows: Sequence[tuple[str, str, Derived]]) -> None:
         """Replace the derived rows of streams, given as (stream, key, row)."""

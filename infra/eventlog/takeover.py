@@ -76,8 +76,13 @@ class CatchUp:
         return self._reader.position(partition) >= offset
 
     def derived(self, partition: str) -> bool:
-        """Derive some more rows of streams that were read; True when none are left."""
-        return self._indexes[partition].settle(self._derive, BATCH_STREAMS) < BATCH_STREAMS
+        """Derive some more rows of streams that were read; True when none are left, or when one cannot be derived."""
+        try:
+            return self._indexes[partition].settle(self._derive, BATCH_STREAMS) < BATCH_STREAMS
+        except ValueError as error:  # an event of a newer release
+            self.broken[partition] = error
+            self.drop(partition)
+            return True
 
     def drop(self, partition: str) -> None:
         """Read on, but leave the index of ``partition`` alone."""
@@ -131,7 +136,7 @@ class Takeover:
         index, claim = self._indexes[partition], self._claims.get(partition)
         if claim is None:
             # Where one claim fails the next would likely wait as long for nothing.
-            if not self.put_off and self._catch_up.reached(partition, self._ends[partition]):
+            if not self.put_off and self._catch_up.reached(partition, self._ends[partition]) and self._derived(partition):
                 self._claim(partition, index)
             return False
         if not self._catch_up.reached(partition, claim.offset + 1):
@@ -139,7 +144,15 @@ class Takeover:
         if index.state.claim != claim.hash:  # a higher term came in between: claim above it
             del self._claims[partition]
             return False
-        return self._catch_up.derived(partition)
+        return self._derived(partition)
+
+    def _derived(self, partition: str) -> bool:
+        """Whether all rows are derived. Asked before the claim as well: what cannot be read is not claimed."""
+        derived = self._catch_up.derived(partition)
+        if partition in self._catch_up.broken:
+            self._give_up(partition, self._catch_up.broken[partition])
+            return False
+        return derived
 
     def _tell_progress(self) -> None:
         """A long takeover says every few seconds how far it is."""
@@ -183,7 +196,7 @@ class Takeover:
 def catch_up(event_log: Log, indexes: Mapping[str, Index], derive: Derive, progress: Callable[[int], None]) -> None:
     """Bring indexes up to the log as it stands now, telling ``progress`` the records of each step.
 
-    Raises LogBroken, IndexConflict.
+    Raises LogBroken, IndexConflict, and what ``derive`` raises for an event of a newer release.
     """
     ends = event_log.ends(indexes)
     reading = CatchUp(event_log, indexes, derive, Counter())
@@ -195,5 +208,7 @@ def catch_up(event_log: Log, indexes: Mapping[str, Index], derive: Derive, progr
         for partition in indexes:
             while not reading.derived(partition):
                 pass
+        for error in reading.broken.values():
+            raise error
     finally:
         reading.close()

@@ -75,6 +75,10 @@ class UnsafeTopics(LogUnusable):
         self.findings = findings
         super().__init__("; ".join(map(str, findings)))
 
+    def __reduce__(self) -> tuple[type[UnsafeTopics], tuple[list[Finding]]]:
+        """It is told by one process to another, which would make it anew from its message."""
+        return UnsafeTopics, (self.findings,)
+
 
 def refuse_unsafe(bootstrap: Bootstrap, environment: str) -> list[Finding]:
     """The warnings. Raises UnsafeTopics for errors, LogUnavailable where the cluster cannot be asked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from commands.ports import Past, Remembered, Timers
 from commands.shard import open_parent
@@ -10,9 +11,12 @@ from domain.customer.aggregate import Customer
 from domain.event import Aggregate
 from domain.ids import INVOICE
 from domain.payment.aggregate import Payment
-from domain.registry import decode
+from domain.registry import UnknownEvent, decode, refuse_unknown
 from infra.eventlog.derived import Derived, StoredRow
+from infra.eventlog.index import Index, IndexUnusable
 from infra.eventlog.index_queries import IndexQueries
+from infra.eventlog.log import Log
+from infra.eventlog.rebuild import open_index
 
 
 def clock_name(tenant: str, clock: str | None) -> str:
@@ -45,6 +49,18 @@ def derive(rows: Sequence[StoredRow]) -> Derived:
     aggregate = fold(rows)
     assert aggregate is not None
     return derived_of(aggregate)
+
+
+def open_known(log: Log, folder: Path, partition: str) -> Index:
+    """The index of a partition in a node's folder. Raises IndexUnusable, also where a newer release wrote some of its events."""
+    index = open_index(log, folder, partition)
+    try:
+        refuse_unknown(index.types())
+    except UnknownEvent as error:
+        index.queries.close()
+        index.close()
+        raise IndexUnusable(f"{index.path}: {error}") from error
+    return index
 
 
 class IndexStreams:

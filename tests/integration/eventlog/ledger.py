@@ -22,7 +22,7 @@ from infra.eventlog.snapshot_keeper import SnapshotKeeper
 from infra.eventlog.window import WindowThread
 
 PATIENCE_S = 20.0
-TABLES = ("events", "commands", "streams", "timers", "customers", "quarantine", "underived")
+TABLES = ("events", "commands", "streams", "timers", "customers", "quarantine", "underived", "types")
 
 
 def derive(rows: Sequence[StoredRow]) -> Derived:

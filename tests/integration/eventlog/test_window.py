@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from infra.eventlog.derived import Derived, StoredRow
 from infra.eventlog.index import Index, delete
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.log import Aborted, Change, NotOwner, OutcomeUnknown
@@ -19,8 +21,9 @@ from infra.eventlog.sqlite import MAX_ROW_BYTES, SqliteLog
 from infra.eventlog.sqlite_owner import SqliteOwner
 from infra.eventlog.verify import verify
 from infra.eventlog.walk import walk
+from infra.eventlog.window import WindowThread
 from tests.integration.eventlog.faults import FaultyLog
-from tests.integration.eventlog.ledger import Ledger, plant
+from tests.integration.eventlog.ledger import Ledger, derive, plant
 from tests.unit.eventlog.chain import append
 
 
@@ -322,3 +325,27 @@ def test_an_index_that_cannot_be_opened_keeps_its_partition_alone_from_being_ser
     ledger.index_path("1").rmdir()
     ledger.serve("1")
     ledger.window.close()
+
+
+def test_a_partition_with_events_that_cannot_be_read_is_not_claimed(log: FaultyLog, tmp_path: Path) -> None:
+    # given a log in which a newer release has written
+    with Ledger(log, tmp_path / "newer") as newer:
+        newer.commit(append(("sub_1", 1)))
+        newer.commit(append(("sub_2", 1), partition="1"))
+    before = [record for record in walk(log) if record.partition == "0"]
+
+    def derive_old(rows: Sequence[StoredRow]) -> Derived:
+        if rows[0].stream == "sub_1":
+            raise ValueError("this release knows no such event")
+        return derive(rows)
+
+    # when an older one takes over
+    older = Ledger(log, tmp_path / "older")
+    older.window = WindowThread(log, older.open_index, derive_old, older.told, lambda: datetime.now(UTC))
+    older.window.start()
+    older.serve("1", "catalog")
+    older.told.wait(lambda: older.told.count("broken"))
+    older.window.close()
+    # then it says so, serves the others, and has written nothing there
+    assert ("broken", "0", "this release knows no such event") in older.told.calls
+    assert [record for record in walk(log) if record.partition == "0"] == before

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import pytest
 
 from infra.eventlog.topics import COMPACTED, KEPT, Names
-from infra.eventlog.topics_check import Finding, Observed, Topic, judge
+from infra.eventlog.topics_check import Finding, Observed, Topic, UnsafeTopics, judge
 
 NAMES = Names("live")
 SAFE = {"min.insync.replicas": "2"}
@@ -93,3 +94,9 @@ def test_a_broker_without_the_new_group_protocol_is_refused() -> None:
 def test_another_number_of_partitions_than_recorded_is_an_error(recorded: int | None, wanted: str) -> None:
     (finding,) = found(replace(GOOD, recorded=recorded), live=False)
     assert (finding.level, finding.setting, finding.wanted) == ("error", "partitions", wanted)
+
+
+def test_a_refusal_is_the_same_in_another_process() -> None:
+    refusal = UnsafeTopics([Finding("error", "t", "retention.ms", "1", "-1")])
+    again = pickle.loads(pickle.dumps(refusal))
+    assert (str(again), again.findings) == (str(refusal), refusal.findings)
