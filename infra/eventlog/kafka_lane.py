@@ -134,8 +134,9 @@ class Lane:
         producer = self._ready()
         transaction = Transaction(producer)
         try:
-            producer.begin_transaction()
-            yield transaction
+            with _fatal_as_itself():
+                producer.begin_transaction()
+                yield transaction
         except KafkaException as error:
             self._abort(producer)
             raise _meaning(error, partitions) from error
@@ -162,7 +163,8 @@ class Lane:
 
     def _commit(self, transaction: Transaction, partitions: frozenset[str]) -> None:
         try:
-            transaction.producer.commit_transaction()
+            with _fatal_as_itself():
+                transaction.producer.commit_transaction()
         except KafkaException as error:
             # Aborting in good order proves that nothing was committed.
             aborted = error.args[0].txn_requires_abort() and self._abort(transaction.producer)
@@ -175,12 +177,31 @@ class Lane:
     def _abort(self, producer: Producer) -> bool:
         """Was the transaction aborted in good order? If not, the lane is settled before its next use."""
         try:
-            producer.abort_transaction()
+            with _fatal_as_itself():
+                producer.abort_transaction()
         except KafkaException as error:
             _log.warning("abort failed", transactional_id=self.transactional_id, error=error.args[0].str())
             self.drop()
             return False
         return True
+
+
+@contextmanager
+def _fatal_as_itself() -> Iterator[None]:
+    """Raises KafkaException for a fatal error of the client's, whatever follows it.
+
+    The client raises it in the midst of its callbacks, and goes on with those for the records that were not delivered: the first
+    call in one of them, with an exception pending, is a SystemError to Python.
+    """
+    try:
+        yield
+    except SystemError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KafkaException):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from error
 
 
 def _meaning(error: KafkaException, partitions: frozenset[str]) -> AppendError:
