@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from commands import (
     api_batch,
     api_catalog,
+    api_cluster,
     api_customers,
     api_docs,
     api_invoices,
@@ -71,6 +72,7 @@ def documented_app(ledger: Ledger, desk: Desk) -> FastAPI:
         )  # fmt: skip
     api_batch.add(app, desk, RouteTable(COMMANDS))
     api_test_clocks.add_reads(app, desk)
+    api_cluster.add(app, desk)
     _health(app, ledger)
     api_docs.install(app)
     return app

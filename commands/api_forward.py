@@ -12,6 +12,8 @@ from typing import Protocol
 
 from starlette.types import Scope
 
+from domain.ids import keyed_hash
+
 FORWARDED_BY = b"ledger-forwarded-by"
 # Codes of the problems with which a node says that it is not, or no longer, the owner.
 NOT_MINE = frozenset({"partition-not-served", "shutting-down"})
@@ -55,6 +57,11 @@ class Peers(Protocol):
         Unavailable.
         """
         ...
+
+
+def node_key(secret: bytes) -> str:
+    """The key with which the nodes of a deployment ask each other."""
+    return f"node_{keyed_hash(secret, 'key of the nodes')}"
 
 
 def headers_of(scope: Scope, key: str | None = None) -> Headers:

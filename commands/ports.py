@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from commands.catalog.view import CatalogView
 from commands.command import Command
@@ -216,12 +216,29 @@ class Ledger(Protocol):
         """Do everything due before the clock's time for the customers who live on it; gives the position of every partition."""
         ...
 
+    async def advance_partition(self, partition: str, tenant: str, clock: str, catalog_sequence: int) -> int:
+        """The same in one partition of this node, once the catalog is read that far; gives the partition's last sequence."""
+        ...
+
     async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
         """Wait until the catalog has been read to a position."""
         ...
 
     async def read_catalog(self) -> None:
         """Wait until all that the catalog holds by now is known here."""
+        ...
+
+    @property
+    def partitions(self) -> Sequence[str]:
+        """All of the log, the catalog's first."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """How this node is, as JSON (`commands.api_cluster.NodeReport`)."""
+        ...
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        """How each node is."""
         ...
 
     def unready(self) -> list[str]:

@@ -16,6 +16,7 @@ from infra.eventlog.rebuild import index_path
 from infra.eventlog.snapshot_keeper import SnapshotKeeper
 from infra.eventlog.sqlite import SqliteLog
 from infra.eventlog.sqlite_owner import FileLock
+from infra.node.cluster import Cluster
 from infra.node.node import Node
 from infra.node.window_process import WindowProcess
 from infra.postgres.embedded import embedded_postgres
@@ -72,7 +73,13 @@ def open_vault(settings: Settings, log: Log) -> Iterator[Vault]:
 
 
 def make_node(
-    settings: Settings, log: Log, lock: FileLock, vault: Vault, gateways: Gateways, tracer: Tracer | None = None
+    settings: Settings,
+    log: Log,
+    lock: FileLock,
+    vault: Vault,
+    gateways: Gateways,
+    tracer: Tracer | None = None,
+    cluster: Cluster | None = None,
 ) -> Node:
     """The command node; its indexes lie in the state folder, whose ``lock`` it holds."""
     return Node(
@@ -84,6 +91,9 @@ def make_node(
         clock=wall_clock,
         waiting_max=settings.max_waiting,
         tracer=tracer,
+        name=settings.node,
+        address=settings.address,
+        cluster=cluster,
     )
 
 

@@ -36,7 +36,9 @@ from infra.metrics.log import watching
 from infra.metrics.node import NodeCollector
 from infra.metrics.projector import ProjectorCollector
 from infra.metrics.queries import PoolCollector
+from infra.node.cluster import Cluster
 from infra.node.node import Node
+from infra.node.owners import Owners
 from infra.node.peers import open_peers
 from infra.postgres.counts import ProjectorCounts
 from infra.postgres.projector import run_projector
@@ -122,8 +124,12 @@ async def _command_side(
         log = stack.enter_context(open_log(settings))
         vault = stack.enter_context(open_vault(settings, log))
         gateways = stack.enter_context(open_gateways(settings.simulator_book_path, sandbox=settings.is_sandbox))
-        peers = None if settings.is_embedded else await stack.enter_async_context(open_peers(settings.address, log))
-        node = make_node(settings, log, lock, vault, gateways, tracer)
+        peers, cluster = None, None
+        if not settings.is_embedded:
+            owners = Owners(log.owners)
+            peers = await stack.enter_async_context(open_peers(settings.address, owners))
+            cluster = Cluster(settings.address, owners, peers, settings.secret_bytes)
+        node = make_node(settings, log, lock, vault, gateways, tracer, cluster)
         await node.start()
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)

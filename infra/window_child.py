@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Lock, Thread
@@ -47,6 +47,7 @@ class Reports:
         self.window: WindowThread
         self._end = end
         self._sending = Lock()
+        self.behind: Callable[[], Mapping[str, int]] = dict
 
     def _tell(self, name: str, *arguments: object) -> None:
         try:
@@ -59,7 +60,7 @@ class Reports:
         """Say so, once a beat: a process that is stopped does not."""
         while True:
             time.sleep(BEAT_S)
-            self._tell("alive")
+            self._tell("alive", self.behind())
 
     def assigned(self, partitions: frozenset[str]) -> None:
         self._tell("assigned", partitions)
@@ -128,6 +129,7 @@ def _serve(settings: Settings, stream: BinaryIO, reports: Reports) -> None:
     with open_log(settings) as log:
         indexes, snapshots = partial(open_known, log, settings.state / "index"), open_snapshots(settings, log)
         window = reports.window = WindowThread(log, indexes, derive, reports, wall_clock, snapshots)
+        reports.behind = lambda: window.counts.behind
         window.start()
         node = Watch(window)
         Thread(target=node.run, name="node", daemon=True).start()

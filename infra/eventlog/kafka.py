@@ -82,19 +82,19 @@ class KafkaLog:
             _log.warning("topics check", findings=[str(finding) for finding in warnings])
         return KafkaOwner(self._bootstrap, self._names, self._partitions, self._node, self._address, self._clock)
 
-    def owners(self) -> dict[str, str]:
+    def owners(self) -> dict[str, frozenset[str]]:
         """Raises LogUnavailable."""
         asked = self._admin.describe_consumer_groups([self._names.owners], request_timeout=REQUEST_LIMIT_S)
         try:
             members = asked[self._names.owners].result().members
         except KafkaException as error:
             raise LogUnavailable(f"{self._names.owners}: {error.args[0].str()}") from error
-        return {
-            self._names.partition(place): member.client_id
-            for member in members
-            if member.assignment is not None
-            for place in member.assignment.topic_partitions
-        }
+        found: dict[str, frozenset[str]] = {}
+        for member in members:  # a node that came back may stand there twice, until its former session is over
+            places = member.assignment.topic_partitions if member.assignment is not None else ()
+            own = frozenset(self._names.partition(place) for place in places)
+            found[member.client_id] = found.get(member.client_id, frozenset()) | own
+        return found
 
     def keys(self) -> KafkaKeys:
         return KafkaKeys(self._bootstrap, self._names)

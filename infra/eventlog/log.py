@@ -173,8 +173,8 @@ class Log(Protocol):
 
     def owner(self) -> Owner: ...
 
-    def owners(self) -> Mapping[str, str]:
-        """The address of each partition's owner, for those that have one now."""
+    def owners(self) -> Mapping[str, frozenset[str]]:
+        """The addresses of the owners, each with the partitions that are its own now; it may have none."""
         ...
 
     def keys(self) -> Keys: ...

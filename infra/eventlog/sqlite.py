@@ -105,9 +105,9 @@ class SqliteLog:
     def owner(self) -> SqliteOwner:
         return SqliteOwner(self.path, lambda: connect(self.path), self._environment, self.partitions, self.address)
 
-    def owners(self) -> dict[str, str]:
+    def owners(self) -> dict[str, frozenset[str]]:
         """One process owns all of them."""
-        return dict.fromkeys(self.partitions, self.address)
+        return {self.address: frozenset(self.partitions)}
 
     def keys(self) -> SqliteKeys:
         return SqliteKeys(connect(self.path))

@@ -122,6 +122,7 @@ class Takeover:
     def step(self, timeout_s: float) -> dict[str, Index]:
         """Go on a little; gives the partitions that are ready to be served. Raises an AppendError of a claim, but not Aborted."""
         self._catch_up.step(timeout_s)
+        self._counts.read_on({name: self._ends[name] - index.state.offset for name, index in self._indexes.items()})
         for partition, error in self._catch_up.broken.items():
             self._give_up(partition, error)
         self.put_off = False
@@ -182,6 +183,7 @@ class Takeover:
     def drop(self, partition: str) -> None:
         """No longer take ``partition`` over."""
         if index := self._indexes.pop(partition, None):
+            self._counts.read_on({}, partition)
             self._catch_up.drop(partition)
             index.queries.close()
             index.close()

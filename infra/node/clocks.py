@@ -67,13 +67,13 @@ class Clocks:
         if isinstance(payment, Payment) and payment.check_at == due:
             self._effects.start(payment, at)
 
-    async def advance(self, clock: Clock) -> None:
+    async def advance(self, clock: Clock, partitions: Iterable[Served]) -> None:
         """Do, customer by customer, all that was due before the clock's time; raises Unavailable where a partition is lost
         meanwhile.
         """
         name = clock_name(clock.tenant, clock.clock)
         limit = asyncio.Semaphore(CUSTOMERS_AT_ONCE)
-        await asyncio.gather(*(self._advance_partition(partition, name, clock.now, limit) for partition in list(self._served())))
+        await asyncio.gather(*(self._advance_partition(partition, name, clock.now, limit) for partition in list(partitions)))
 
     async def _advance_partition(self, partition: Served, name: str, until: datetime, limit: asyncio.Semaphore) -> None:
         for customer in self._effects.customers():
@@ -84,13 +84,13 @@ class Clocks:
             async with limit:
                 await self._advance_customer(partition, key, until)
 
-        while due := partition.queries.due_timers(name, until, inclusive=False, limit=BATCH):
+        while due := partition.checked().queries.due_timers(name, until, inclusive=False, limit=BATCH):
             await asyncio.gather(*(one(key) for key in dict.fromkeys(timer.key for timer in due)))
 
     async def _advance_customer(self, partition: Served, key: str, until: datetime) -> None:
         tenant, _, customer = key.partition("/")
         await self._effects.idle(customer)
-        while (timer := partition.shard.timer(key)) is not None and timer.due < until:
+        while (timer := partition.checked().shard.timer(key)) is not None and timer.due < until:
             if timer.kind == CHECK:
                 self._check(partition, key, timer.stream, timer.due, timer.due)
             else:
@@ -98,7 +98,7 @@ class Clocks:
                 command = timer_command(tenant, customer, timer.stream, timer.kind, timer.due, at)
                 await partition.enqueue(command).future
             await self._effects.idle(customer)
-            if partition.shard.timer(key) == timer:
+            if partition.checked().shard.timer(key) == timer:
                 raise Unavailable("partition_not_served", f"{timer.kind} of {timer.stream} could not be done; advance again.")
 
 

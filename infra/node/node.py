@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import count
 from math import inf
+from typing import Any
 
 import structlog
 from opentelemetry.trace import Tracer
@@ -29,10 +31,12 @@ from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import CATALOG
 from infra.node.catalog import NodeCatalog
 from infra.node.clocks import Clocks
+from infra.node.cluster import Cluster
 from infra.node.counts import NodeCounts, NodeState
 from infra.node.effects import Effects
 from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
+from infra.node.report import report
 from infra.node.spans import CommandSpans
 from infra.node.streams import IndexStreams
 from infra.node.tenants import Tenants
@@ -45,6 +49,7 @@ ANSWER_LIMIT_S = 15.0
 EXPIRE_S = 0.5
 LEAVE_S = 1.5
 DRAIN_LIMIT_S = 4.0
+CATALOG_LIMIT_S = 2.0
 
 
 class Node:
@@ -61,12 +66,19 @@ class Node:
         clock: Callable[[], datetime],
         waiting_max: int = 500,
         tracer: Tracer | None = None,
+        name: str = "",
+        address: str = "",
+        cluster: Cluster | None = None,
     ) -> None:
+        """``cluster`` None: there are no other nodes."""
         self.catalog = CatalogView(gateways.names)
         self._vault = vault
         self._secret = secret
+        self._name, self._address = name, address
+        self._cluster = cluster
         self._clock = clock
         self._waiting_max = waiting_max
+        self.partitions = log.partitions
         self._ledger = tuple(partition for partition in log.partitions if partition != CATALOG)
         self._partitions: dict[str, Served] = {}
         self._tenants = Tenants(self._partitions)
@@ -158,7 +170,8 @@ class Node:
         try:
             future = self._accept(command, succession)
         except Unavailable as unavailable:
-            self.counts.failed(command.name, unavailable)
+            if not isinstance(unavailable, NotServed) or self._cluster is None:  # else another node is about to do it
+                self.counts.failed(command.name, unavailable)
             raise
         return future if self.decides_once else self._decided(command, succession, future, self.catalog.sequence)
 
@@ -232,11 +245,24 @@ class Node:
         return latest, f"{served.name}@{served.sequence}"
 
     async def advance(self, clock: Clock) -> list[str]:
-        for name in self._ledger:
-            self._served(name)
-        await self._clocks.advance(clock)
-        ends = {name: served.sequence for name, served in self._partitions.items()}
-        return [f"{name}@{ends[name]}" for name in (*self._ledger, CATALOG) if ends.get(name)]
+        sequence = self.catalog.sequence
+        ends = await asyncio.gather(*(self._advance_anywhere(name, clock, sequence) for name in self._ledger))
+        found = dict(zip(self._ledger, ends, strict=True)) | {CATALOG: self.catalog.sequence}
+        return [f"{name}@{end}" for name, end in found.items() if end]
+
+    async def _advance_anywhere(self, name: str, clock: Clock, catalog_sequence: int) -> int:
+        here = partial(self.advance_partition, name, clock.tenant, clock.clock, catalog_sequence)
+        if self._cluster is None:
+            return await here()
+        return await self._cluster.advance(name, clock, catalog_sequence, here)
+
+    async def advance_partition(self, partition: str, tenant: str, clock: str, catalog_sequence: int) -> int:
+        served = self._served(partition)
+        if not await self._catalog.reaches(catalog_sequence, CATALOG_LIMIT_S) or not self._may_decide(served):
+            raise Unavailable("catalog_behind", "The catalog has not been read far enough yet.")
+        (found,) = (each for each in self.catalog.clocks() if (each.tenant, each.clock) == (tenant, clock))
+        await self._clocks.advance(found, [served])
+        return served.sequence
 
     async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
         return await self._catalog.reaches(sequence, timeout_s)
@@ -278,6 +304,12 @@ class Node:
             timers_late_s=(self._clock() - min(due)).total_seconds() if due else 0.0,
             unready=tuple(self.unready()),
         )
+
+    def report(self) -> dict[str, Any]:
+        return report(self._name, self._address, self.state(), self.window_counts)
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        return [self.report()] if self._cluster is None else await self._cluster.reports(self.report())
 
     def _served_ledger(self) -> list[Served]:
         return [served for name, served in self._partitions.items() if name != CATALOG and self._may_decide(served)]
@@ -344,7 +376,7 @@ class Node:
     async def _resume_clocks(self) -> None:
         try:
             for clock in self.catalog.clocks():
-                await self._clocks.advance(clock)
+                await self._clocks.advance(clock, self._served_ledger())
         except Unavailable as unavailable:
             _log.warning("test clocks not resumed", reason=str(unavailable))
 
@@ -384,6 +416,7 @@ class Node:
         self._begun.discard(served.name)
         if served.name == CATALOG:
             self._catalog.disown()
+        served.gone = True
         served.queries.close()
 
     def on_settled(self, results: Sequence[tuple[object, Committed]]) -> None:

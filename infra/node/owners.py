@@ -16,21 +16,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Owners:
-    """``ask`` gives each partition's address, and may block; it is called in a thread, and never twice at once."""
+    """``ask`` gives each address with its partitions, and may block; it is called in a thread, and never twice at once."""
 
-    def __init__(self, ask: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, ask: Callable[[], Mapping[str, frozenset[str]]]) -> None:
         self._ask = ask
-        self._known: Mapping[str, str] = {}
+        self._known: Mapping[str, frozenset[str]] = {}
+        self._by_partition: dict[str, str] = {}
         self._asking: asyncio.Task[None] | None = None
         self._next_at = 0.0
         self.version = 0
 
     def of(self, partition: str) -> str | None:
         """The address of the partition's owner; None: nobody is known to own it."""
-        return self._known.get(partition)
+        return self._by_partition.get(partition)
 
-    def known(self) -> Mapping[str, str]:
-        """All of them."""
+    def all(self) -> Mapping[str, frozenset[str]]:
+        """All addresses, with their partitions."""
         return self._known
 
     async def refresh(self, seen: int) -> None:
@@ -46,6 +47,7 @@ class Owners:
         try:
             await asyncio.sleep(max(0.0, self._next_at - loop.time()))
             self._known = await asyncio.to_thread(self._ask)
+            self._by_partition = {name: address for address, names in self._known.items() for name in names}
         except LogUnavailable as error:
             _log.warning("owners not known", error=str(error))
         finally:

@@ -14,7 +14,7 @@ import structlog
 from opentelemetry.trace import Span
 
 from commands.command import Command
-from commands.ports import Answer, QueueFull, Remembered, Succession, Unavailable
+from commands.ports import Answer, NotServed, QueueFull, Remembered, Succession, Unavailable
 from commands.shard import Decided, Replay, Shard
 from commands.timers import timer_command
 from domain.errors import Refusal
@@ -86,12 +86,19 @@ class Served:
         self.own: set[Ticket] = set()
         self._tenants = tenants
         self._on_way: Counter[str] = Counter()
+        self.gone = False
         self._last_time = last_time
         self._wall = now
         self._submit = submit
         self._counts = counts
         self._spans = spans
         self._by_id: dict[tuple[str, str], Ticket] = {}
+
+    def checked(self) -> Served:
+        """Itself; raises NotServed where the node serves the partition no more, and its index is closed."""
+        if self.gone:
+            raise NotServed(self.name, f"Partition {self.name} was lost meanwhile.")
+        return self
 
     def now(self) -> datetime:
         """The wall clock, but never before what was recorded: time does not go back."""

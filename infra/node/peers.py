@@ -20,7 +20,6 @@ from yarl import URL
 
 from commands.api_forward import FORWARDED_BY, NOT_MINE, Reply, Request
 from commands.ports import NotServed, Unavailable
-from infra.eventlog.log import Log
 from infra.http.problems import MEDIA_TYPE
 from infra.node.owners import Owners
 
@@ -97,22 +96,23 @@ class Peers:
 
     async def _ask(self, address: str, partition: str, request: Request) -> Reply:
         """The answer of one node, as long as it is the owner."""
-        asking = asyncio.ensure_future(self._send(address, request))
+        asking = asyncio.ensure_future(self.send(address, request))
         try:
-            async with asyncio.timeout(request.limit_s):
-                while not (await asyncio.wait([asking], timeout=LOOK_S))[0]:
-                    await self._owners.refresh(self._owners.version)
-                    if self._owners.of(partition) != address:
-                        raise _Moved
+            while not (await asyncio.wait([asking], timeout=LOOK_S))[0]:
+                await self._owners.refresh(self._owners.version)
+                if self._owners.of(partition) != address:
+                    raise _Moved
             return asking.result()
         finally:
             asking.cancel()
 
-    async def _send(self, address: str, request: Request) -> Reply:
+    async def send(self, address: str, request: Request) -> Reply:
+        """One node's answer, whatever it is; raises aiohttp.ClientError, OSError or TimeoutError."""
         url = URL(f"http://{address}{request.target}", encoded=True)
         headers = [*request.headers, (FORWARDED_BY.decode(), self._address)]
+        limits = aiohttp.ClientTimeout(total=request.limit_s, sock_connect=CONNECT_S)
         async with self._session.request(
-            request.method, url, data=request.body or None, headers=headers, allow_redirects=False
+            request.method, url, data=request.body or None, headers=headers, allow_redirects=False, timeout=limits
         ) as response:
             body = await response.read()
         kept = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _OWN_HEADERS}
@@ -120,16 +120,15 @@ class Peers:
 
 
 @asynccontextmanager
-async def open_peers(address: str, log: Log) -> AsyncIterator[Peers]:
+async def open_peers(address: str, owners: Owners) -> AsyncIterator[Peers]:
     """The nodes that share a log."""
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     ) as session:
-        yield Peers(address, Owners(log.owners), session)
+        yield Peers(address, owners, session)
 
 
 def _is_not_mine(reply: Reply) -> bool:

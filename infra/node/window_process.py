@@ -123,8 +123,9 @@ class WindowProcess:
 
     # What it reports
 
-    def alive(self) -> None:
-        """Nothing but that."""
+    def alive(self, behind: Mapping[str, int]) -> None:
+        """Nothing but that, and how far takeovers are."""
+        self.counts.behind = behind
 
     def counted(self, counts: WindowCounts) -> None:
         self.counts = counts

@@ -132,6 +132,15 @@ class CloudEvent(TypedDict):
     data: dict[str, Any]
 
 
+class ClusterReport(TypedDict):
+    """All nodes. `unowned` are the partitions that none of them has just now: they are about to be taken over."""
+
+    object: Literal["cluster"]
+    environment: str
+    nodes: list[NodeReport]
+    unowned: list[str]
+
+
 class Customer(TypedDict):
     object: Literal["customer"]
     id: str
@@ -296,6 +305,32 @@ class IssuedApiKey(TypedDict):
     version: int
     receipt: Receipt
     key: str
+
+
+class NodeReport(TypedDict):
+    """One node. `answers` false: it was not reached, and the partitions are those that the group of owners gives it.
+    `unready` says what keeps commands out, or why there is no report.
+    """
+
+    address: str
+    name: NotRequired[str | None]
+    answers: bool
+    unready: list[str]
+    waiting_max: NotRequired[int | None]
+    partitions: list[PartitionReport]
+
+
+class PartitionReport(TypedDict):
+    """One partition at its owner. `term` and `sequence` are those of its last claim and event; `waiting` are commands that
+    have no answer yet; `lag` is how many records of the log its index lacks. Null: not known.
+    """
+
+    partition: str
+    state: Literal["serving", "taking_over", "broken", "unknown"]
+    term: NotRequired[int | None]
+    sequence: NotRequired[int | None]
+    waiting: int
+    lag: NotRequired[int | None]
 
 
 class Payment(TypedDict):

@@ -48,6 +48,11 @@ def get_bundle(id: str) -> Query[models.Bundle]:
     return Query(f"/v1/bundles/{part(id)}")
 
 
+def get_cluster() -> Query[models.ClusterReport]:
+    """With the bootstrap admin key only; `x-tn` is not needed. Of a node that does not answer in time it says so."""
+    return Query("/v1/cluster")
+
+
 def get_customer(id: str) -> Query[models.Customer]:
     """One customer."""
     return Query(f"/v1/customers/{part(id)}")

@@ -39,7 +39,7 @@ class Cluster:
     def owner(self, id: str = "") -> int:
         """Which node owns an id's partition; of no id: the catalog's."""
         partition = partition_of(id, PARTITIONS) if id else CATALOG
-        address = self.log.owners()[partition]
+        (address,) = (address for address, partitions in self.log.owners().items() if partition in partitions)
         return [node.settings.address for node in self.nodes].index(address)
 
     def other(self, id: str = "") -> int:
