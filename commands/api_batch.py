@@ -25,13 +25,14 @@ from starlette.types import Receive, Scope, Send
 
 from commands import api_docs, api_headers
 from commands.api_desk import Desk
-from commands.api_forward import Reply
+from commands.api_forward import Reply, headers_of, is_forwarded
 from commands.api_front import RouteTable
 from commands.api_lines import BatchLine, LineSplitter, find_route, read_line
 from commands.api_refusals import problem_of
+from commands.api_relay import Relay, Relays
 from commands.api_route import Call, CommandRoute, Order
 from commands.command import Command
-from commands.ports import Answer, QueueFull, Succession, Unavailable
+from commands.ports import Answer, NotServed, QueueFull, Succession, Unavailable
 from domain.errors import Refusal
 from domain.ids import routing_hash
 from infra.http.problems import Problem, internal_error, invalid, problem_json
@@ -77,9 +78,10 @@ class Line:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A line that can be submitted; ``command`` once it was."""
+    """A line that can be submitted; ``text`` is what was sent, ``command`` there once it was submitted."""
 
     line: Line
+    text: bytes
     route: CommandRoute[Any]
     call: Call[Any]
     order: Order
@@ -89,11 +91,13 @@ class Task:
 @dataclass(slots=True)
 class Queue:
     """The lines of one customer, or the catalog's, that have no answer. ``held`` wait for ``answer_of``, which has to be known
-    first, or for a place in the ledger's queue; ``submitted`` counts those that the ledger has.
+    first, or for a place in the ledger's queue; ``submitted`` counts those that the ledger has, or another node by way of
+    ``relay``.
     """
 
     succession: Succession = field(default_factory=Succession)
     submitted: int = 0
+    relay: Relay | None = None
     answer_of: Task | None = None
     no_place: bool = False
     held: deque[Task] = field(default_factory=deque)
@@ -111,12 +115,13 @@ class Queue:
 class Batch:
     """The lines of one request: read, in the ledger's hands, or answered and to be sent."""
 
-    def __init__(self, desk: Desk, routes: RouteTable, headers: api_headers.Headers, request_id: str, traceparent: str) -> None:
+    def __init__(self, desk: Desk, routes: RouteTable, scope: Scope) -> None:
         self._desk = desk
         self._routes = routes
-        self._headers = headers
-        self._request_id = request_id
-        self._traceparent = traceparent
+        self._headers = api_headers.read(scope["headers"])
+        self._request_id: str = scope["state"]["request_id"]
+        self._traceparent: str = scope["state"]["traceparent"]
+        self._relays = None if desk.peers is None or is_forwarded(scope) else Relays(desk.peers, PATH, headers_of(scope))
         self._denied: Problem | None = None
         self._queues: dict[str, Queue] = {}
         self._no_place: dict[str, deque[str]] = {}  # by partition, the scopes that have to wait
@@ -138,6 +143,9 @@ class Batch:
                 both.create_task(self._write(send))
         except* ClientDisconnect:
             _log.info("batch cut off", unanswered=self._unsent)
+        finally:
+            if self._relays is not None:
+                self._relays.end()
 
     async def _read(self, receive: Receive) -> None:
         splitter, more = LineSplitter(), True
@@ -219,7 +227,7 @@ class Batch:
             versions=None if given.if_match is None else api_headers.if_match({b"if-match": given.if_match.encode()}),
             reason=self._sender.reason if given.reason is None else api_headers.reason({b"ledger-reason": given.reason.encode()}),
         )
-        return Task(line, route, call, route.order(call))
+        return Task(line, text or b"", route, call, route.order(call))
 
     def _open_queue(self, scope: str) -> Queue:
         if len(self._queues) >= QUEUES_MAX:
@@ -229,6 +237,9 @@ class Batch:
 
     def _submit(self, scope: str, queue: Queue, task: Task) -> None:
         ledger, outcome = self._desk.ledger, task.order.outcome
+        if queue.relay is not None:  # behind what is there already, whoever the owner is by now
+            self._send_on(scope, queue, task, queue.relay)
+            return
         try:
             task.command = task.command or self._desk.command(task.call, task.order)
             answer = ledger.submit(task.command, queue.succession)
@@ -236,7 +247,10 @@ class Batch:
             self._wait_for_place(full.quota.partition, scope, queue, task)
             return
         except Exception as error:
-            self._fail(task.line, error, queue)
+            if isinstance(error, NotServed) and self._relays is not None:
+                self._send_on(scope, queue, task, self._relays.to(error.partition))
+            else:
+                self._fail(task.line, error, queue)
             return
         queue.submitted += 1
         if outcome is not None or not ledger.decides_once:
@@ -244,6 +258,27 @@ class Batch:
         # A task for each line would cost as much as reading it: only what waits for more than its commit has one.
         done = answer if outcome is None else self._desk.reply(task.route, task.order, answer)
         asyncio.ensure_future(done).add_done_callback(partial(self._done, scope, queue, task))
+
+    def _send_on(self, scope: str, queue: Queue, task: Task, relay: Relay) -> None:
+        if queue.succession.broken or not relay.open:
+            self._fail(task.line, Unavailable("earlier_unavailable", "A command before it was not done: first that one."), queue)
+            return
+        queue.submitted += 1
+        queue.relay = relay
+        relay.send(task.text, partial(self._done_elsewhere, scope, queue, task))
+
+    def _done_elsewhere(self, scope: str, queue: Queue, task: Task, result: dict[str, Any] | Unavailable) -> None:
+        """The line's owner has answered it, or did not."""
+        queue.submitted -= 1
+        if not queue.submitted:
+            queue.relay = None
+        if isinstance(result, Unavailable):
+            self._fail(task.line, result, queue)
+        else:
+            if result["status"] >= 400 and result["body"]["retryable"]:
+                queue.succession.broken = True
+            self._add(task.line, result | {"line": task.line.number})
+        self._go_on(scope, queue)
 
     def _done(self, scope: str, queue: Queue, task: Task, done: asyncio.Future[Answer | Reply]) -> None:
         """It has its answer: let what was held behind it go on."""
@@ -307,6 +342,9 @@ class Batch:
             "headers": headers,
             "body": orjson.Fragment(body),
         }
+        self._add(line, result)
+
+    def _add(self, line: Line, result: dict[str, Any]) -> None:
         self._results.append((line, orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE)))
         self._news.set()
 
@@ -340,8 +378,7 @@ def add(app: FastAPI, desk: Desk, routes: RouteTable) -> None:
         what has no result; what was done is replayed. At most 500 lines, or 4 MB, are read before their results are: who sends
         everything before reading sends no more than that.
         """
-        headers = api_headers.read(request.scope["headers"])
-        batch = Batch(desk, routes, headers, request.state.request_id, request.state.traceparent)
+        batch = Batch(desk, routes, request.scope)
         await batch.authorize()
         if request.query_params:
             raise invalid("query", "", "unknown_parameter", "A batch takes no query parameters.")

@@ -6,7 +6,7 @@ once: `FORWARDED_BY` tells its owner, who answers ``partition-not-served`` where
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +56,20 @@ class Peers(Protocol):
         """The owner's answer, whoever that becomes in the next seconds: where it is this node, that of ``here``. Raises
         Unavailable.
         """
+        ...
+
+    def stream(self, partition: str, request: Request, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The pieces of the owner's answer, while the request's body still goes on. Raises Unavailable, where it was not begun
+        or broke off.
+        """
+        ...
+
+    def owner(self, partition: str) -> str:
+        """Who is thought to be the owner; empty: nobody, or this node."""
+        ...
+
+    def doubt(self) -> None:
+        """Look up the owners again: who was thought to be one says that it is not."""
         ...
 
 

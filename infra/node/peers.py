@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Literal
 
 import aiohttp
@@ -28,6 +28,8 @@ PAUSE_S = 0.1
 CONNECT_S = 1.0
 # An answer that takes longer: has the partition moved meanwhile?
 LOOK_S = 2.0
+# A batch's lines are answered one by one; the owner answers each of them sooner.
+_STREAM_LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=20.0)
 # Less than a server keeps an idle connection, so that it is seldom closed under our hands.
 KEEP_ALIVE_S = 4.0
 
@@ -54,6 +56,7 @@ class Peers:
         self._address = address
         self._owners = owners
         self._session = session
+        self._doubting: asyncio.Future[None] | None = None
 
     async def forward(self, partition: str, request: Request, here: Callable[[], Awaitable[Reply]]) -> Reply:
         now = asyncio.get_running_loop().time
@@ -75,6 +78,37 @@ class Peers:
             await self._owners.refresh(seen)
             if self._owners.of(partition) == address:
                 await asyncio.sleep(random.uniform(PAUSE_S / 2, PAUSE_S))
+
+    async def stream(self, partition: str, request: Request, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        now = asyncio.get_running_loop().time
+        end = now() + PATIENCE_S
+        while True:
+            seen, address = self._owners.version, self.owner(partition)
+            try:
+                if address:
+                    async with self._request(address, request, body, _STREAM_LIMITS) as response:
+                        if response.status != 200:
+                            raise _given_up(partition, was_sent=False)
+                        async for piece in response.content.iter_any():
+                            yield piece
+                    return
+            except _NEVER_SENT:
+                self.counts["unreachable"] += 1
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                self.counts["broken"] += 1
+                _log.info("batch broke off", partition=partition, to=address, error=str(error) or type(error).__name__)
+                raise _given_up(partition, was_sent=True) from None
+            if now() >= end or self._owners.of(partition) == self._address:
+                raise _given_up(partition, was_sent=False)
+            await self._owners.refresh(seen)
+
+    def owner(self, partition: str) -> str:
+        address = self._owners.of(partition)
+        return "" if address is None or address == self._address else address
+
+    def doubt(self) -> None:
+        if self._doubting is None or self._doubting.done():
+            self._doubting = asyncio.ensure_future(self._owners.refresh(self._owners.version))
 
     async def _try(self, address: str, partition: str, request: Request) -> Reply | Outcome:
         """A node's answer as the owner, or why there is none."""
@@ -108,15 +142,18 @@ class Peers:
 
     async def send(self, address: str, request: Request) -> Reply:
         """One node's answer, whatever it is; raises aiohttp.ClientError, OSError or TimeoutError."""
-        url = URL(f"http://{address}{request.target}", encoded=True)
-        headers = [*request.headers, (FORWARDED_BY.decode(), self._address)]
         limits = aiohttp.ClientTimeout(total=request.limit_s, sock_connect=CONNECT_S)
-        async with self._session.request(
-            request.method, url, data=request.body or None, headers=headers, allow_redirects=False, timeout=limits
-        ) as response:
+        async with self._request(address, request, request.body or None, limits) as response:
             body = await response.read()
         kept = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _OWN_HEADERS}
         return Reply(response.status, kept, body, response.headers.get("content-type", ""))
+
+    def _request(
+        self, address: str, request: Request, body: bytes | AsyncIterator[bytes] | None, limits: aiohttp.ClientTimeout
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        url = URL(f"http://{address}{request.target}", encoded=True)
+        headers = [*request.headers, (FORWARDED_BY.decode(), self._address)]
+        return self._session.request(request.method, url, data=body, headers=headers, allow_redirects=False, timeout=limits)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from tests.e2e.nodes.cluster import Cluster, customer
@@ -13,6 +14,8 @@ from tests.e2e.nodes.cluster import Cluster, customer
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+BATCH_CUSTOMERS = 30
+ZONES = ("Europe/Paris", "Europe/Rome", "Europe/Oslo")
 
 
 def seen(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
@@ -167,3 +170,81 @@ def test_what_was_forwarded_goes_no_further(two: Cluster) -> None:
     # then it says that it is not the owner, and that it may be sent again
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "partition-not-served", "1")
     assert answer.json()["retryable"] is True
+
+
+# Batches: each line goes to the owner of its customer
+
+
+def results(two: Cluster, node: int, lines: list[dict[str, Any]], **headers: str) -> dict[str, dict[str, Any]]:
+    """What each line's key was answered, all lines sent before anything is read."""
+    body = b"\n".join(orjson.dumps(line) for line in lines)
+    given = {**two.headers, "Content-Type": "application/x-ndjson", **headers}
+    answer = httpx.post(f"{two.nodes[node].url}/v1/commands:batch", content=body, headers=given, timeout=60)
+    assert answer.status_code == 200, answer.text
+    found = [orjson.loads(line) for line in answer.text.splitlines()]
+    assert sorted(result["line"] for result in found) == list(range(1, len(lines) + 1))
+    assert all(lines[result["line"] - 1]["idempotency_key"] == result["idempotency_key"] for result in found)
+    return {result["idempotency_key"]: result for result in found}
+
+
+def a_life(name: str) -> list[dict[str, Any]]:
+    """A customer's lines, of which each needs the one before."""
+    id = customer(name)
+    lines = [{"path": "/v1/customers", "body": {"storefront": "web", "external_id": name}}]
+    lines += [{"path": f"/v1/customers/{id}", "body": {"timezone": zone}} for zone in ZONES]
+    lines += [{"path": "/v1/subscriptions", "body": {"customer": id, "price": "monthly"}}]
+    return [{"idempotency_key": f"{name}/{number}", **line} for number, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize("node", [0, 1])
+def test_lines_of_all_customers_are_done_in_their_order(two: Cluster, node: int) -> None:
+    # given lines of customers of both nodes, and some of the catalog
+    names = [f"batch-{node}-{number}" for number in range(BATCH_CUSTOMERS)]
+    assert {two.owner(customer(name)) for name in names} == {0, 1}
+    shops = [f"shop-{node}-{number}" for number in range(3)]
+    lines = [{"idempotency_key": shop, "path": "/v1/storefronts", "body": {"id": shop, "name": shop}} for shop in shops] + [
+        line for lines in zip(*map(a_life, names), strict=True) for line in lines
+    ]
+    # when they are sent to one node
+    found = results(two, node, lines)
+    # then each is done, behind those before it
+    assert {result["status"] for result in found.values()} <= {200, 201}
+    for name in names:
+        assert [found[f"{name}/{number}"]["body"]["version"] for number in range(len(ZONES) + 1)] == [1, 2, 3, 4]
+    # and sent again to the other node they are answered with the same
+    again = results(two, 1 - node, lines)
+    assert all(again[key]["headers"]["idempotent-replayed"] == "true" for key in found)
+    assert {key: result["body"] for key, result in again.items()} == {key: result["body"] for key, result in found.items()}
+
+
+@pytest.mark.parametrize("node", [0, 1])
+def test_what_is_wrong_with_a_line_is_told_as_its_owner_tells_it(two: Cluster, node: int) -> None:
+    # given a customer of one node
+    name = two.customer_of(node, "wrong")
+    first, changed, *_ = a_life(name)
+    results(two, node, [first, changed])
+    # when lines are sent that are refused, to either node
+    nobody = f"/v1/subscriptions/sub_{customer(name)[4:12]}{'0' * 20}/cancel"
+    bad = [
+        {**changed, "idempotency_key": "stale", "if_match": '"1"'},
+        {**changed, "idempotency_key": "unknown", "body": {"timezone": "Atlantis"}},
+        {"idempotency_key": "nobody", "path": nobody, "body": {"at": "now"}},
+    ]
+    told = [results(two, sender, bad, **{"Request-Id": "asked"}) for sender in (0, 1)]
+    # then both say the same
+    assert told[0] == told[1]
+    assert {key: (result["status"], result["body"]["code"]) for key, result in told[0].items()} == {
+        "stale": (412, "version-mismatch"),
+        "unknown": (422, "unknown-timezone"),
+        "nobody": (404, "not-found"),
+    }
+
+
+def test_a_batch_that_was_sent_on_goes_no_further(two: Cluster) -> None:
+    # when a node is sent lines of both nodes' customers as by another node
+    names = [two.customer_of(node, "hop") for node in (0, 1)]
+    lines = [a_life(name)[0] for name in names]
+    found = results(two, 0, lines, **{"Ledger-Forwarded-By": "elsewhere:1"})
+    # then it does its own alone
+    assert [found[line["idempotency_key"]]["status"] for line in lines] == [201, 503]
+    assert found[lines[1]["idempotency_key"]]["body"]["code"] == "partition-not-served"

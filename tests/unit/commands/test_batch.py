@@ -25,7 +25,8 @@ from domain.payment.aggregate import Payment
 from tests.unit.domain.make import CARD, CUSTOMER, INVOICE, JAN_1, payment
 
 ADMIN = "the admin's key"
-HEADERS = {b"authorization": f"Bearer {ADMIN}".encode(), b"x-tn": b"acme", b"ledger-reason": b"a test"}
+HEADERS = [(b"authorization", f"Bearer {ADMIN}".encode()), (b"x-tn", b"acme"), (b"ledger-reason", b"a test")]
+SCOPE = {"headers": HEADERS, "state": {"request_id": "req_1", "traceparent": ""}}
 
 
 def customer(number: int) -> str:
@@ -95,7 +96,7 @@ class Client:
     def __init__(self, ledger: Ledger) -> None:
         settings = ApiSettings(environment="sandbox", secret=b"secret", admin_key=ADMIN)
         desk = Desk(ledger, object(), settings)  # type: ignore[arg-type]
-        self.batch = Batch(desk, RouteTable(COMMANDS), HEADERS, "req_1", "")
+        self.batch = Batch(desk, RouteTable(COMMANDS), SCOPE)
         self.reads = asyncio.Event()
         self.reads.set()
         self.taken = 0
