@@ -36,7 +36,7 @@ def cluster(
     if json:
         print_json(found)
     else:
-        console.print(_partitions(found) if all else _nodes(found))
+        console.print(partitions_table(found) if all else nodes_table(found))
         if found["unowned"]:
             console.print(f"without an owner: {', '.join(found['unowned'])}", style="red")
     if found["unowned"] or not all_served(found):
@@ -53,7 +53,8 @@ def all_served(found: Mapping[str, Any]) -> bool:
     return all(node["answers"] and all(each["state"] == "serving" for each in node["partitions"]) for node in found["nodes"])
 
 
-def _nodes(found: Mapping[str, Any]) -> Table:
+def nodes_table(found: Mapping[str, Any]) -> Table:
+    """A line a node."""
     table = Table("node", "address", "serves", "of", "waiting", "lag", "state", title=f"{found['environment']}: command nodes")
     for node in found["nodes"]:
         partitions = node["partitions"]
@@ -67,7 +68,8 @@ def _nodes(found: Mapping[str, Any]) -> Table:
     return table
 
 
-def _partitions(found: Mapping[str, Any]) -> Table:
+def partitions_table(found: Mapping[str, Any]) -> Table:
+    """A line a partition."""
     table = Table("partition", "node", "state", "term", "sequence", "waiting", "lag", title=f"{found['environment']}: partitions")
     rows = [(each, node["name"] or node["address"]) for node in found["nodes"] for each in node["partitions"]]
     for each, node in sorted(rows, key=lambda row: _place(row[0]["partition"])):

@@ -24,7 +24,7 @@ from tests.integration.kafka.support import until
 
 PARTITIONS = 6
 TENANT = "acme"
-READY_LIMIT_S = 60.0
+READY_LIMIT_S = 180.0
 
 
 @dataclass
