@@ -43,9 +43,8 @@ def shown(table: object) -> list[list[str]]:
     console = Console(width=240, color_system=None)
     with console.capture() as captured:
         console.print(table)
-    return [
-        [cell.strip() for cell in line.strip("│ ").split("│")] for line in captured.get().splitlines() if line.startswith("│")
-    ]
+    lines = [line for line in captured.get().splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
 
 
 def test_a_line_a_node() -> None:
