@@ -7,7 +7,7 @@ shard's. Nothing here waits for the client: once submitted, a command goes on wh
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,10 @@ from commands.api_forward import Peers, Reply, Request, headers_of, is_forwarded
 from commands.api_route import ApiSettings, Call, CommandRoute, Order, Outcome, Sender
 from commands.command import Command
 from commands.ports import Answer, Ledger, NotServed, Vault
-from domain.ids import CUSTOMER, is_id, keyed_hash
+from commands.unit import Unit
+from domain.errors import NotFound, Refusal
+from domain.event import Aggregate
+from domain.ids import CUSTOMER, is_id, keyed_hash, nobody
 from infra.http.auth import Authenticator, Principal, StoredKey
 from infra.http.context import log_with
 from infra.http.positions import parse_positions, parse_wait_s
@@ -126,12 +129,13 @@ class Desk:
         """What the ledger is asked to do; raises a Problem, a Refusal or Unavailable."""
         if call.versions is not None and not order.stream:
             raise Problem(400, "if-match-without-resource", "If-Match does not fit", "What is created here has no version yet.")
-        tenant, home, caller = order.tenant or call.tenant, order.home, call.sender.caller
+        tenant, caller = order.tenant or call.tenant, call.sender.caller
+        customer, handler = self._home(tenant, order)
         return Command(
             tenant=tenant,
-            customer=home if not home or is_id(home, CUSTOMER) else self.ledger.customer_of(tenant, home),
+            customer=customer,
             id=f"client:{keyed_hash(self.settings.secret, 'command', tenant, call.key)}",
-            handler=order.handler,
+            handler=handler,
             fingerprint=call.fingerprint,
             if_match=None if call.versions is None else (order.stream, call.versions),
             actor=caller.actor,
@@ -140,6 +144,17 @@ class Desk:
             may_backdate=caller.is_admin or "backdate" in caller.permissions,
             name=call.name,
         )
+
+    def _home(self, tenant: str, order: Order) -> tuple[str, Callable[[Unit], Aggregate]]:
+        """The customer that an order is about (empty for the catalog), and what decides it. Raises NotServed, Unavailable."""
+        home = order.home
+        if not home or is_id(home, CUSTOMER):
+            return home, order.handler
+        try:
+            return self.ledger.customer_of(tenant, home), order.handler
+        except NotFound as not_found:
+            # Decided by a handler like any other refusal: it is answered only once it is seen that the partition is still ours.
+            return nobody(home), partial(_refuse, not_found)
 
     async def reply(self, route: CommandRoute[Any], order: Order, answering: Awaitable[Answer]) -> Reply:
         """The resource, as of its own events unless the order waits for more, with the command's receipt and headers."""
@@ -160,6 +175,10 @@ class Desk:
         located = outcome.status in (201, 202)
         headers = api_render.answer_headers(answer, outcome.resource, located=located, position=outcome.position)
         return Reply(outcome.status, headers, orjson.dumps(body, option=_JSON))
+
+
+def _refuse(refusal: Refusal, _: Unit) -> Aggregate:
+    raise refusal
 
 
 async def _body(receive: Receive) -> bytes:

@@ -205,7 +205,10 @@ class Ledger(Protocol):
         ...
 
     def customer_of(self, tenant: str, id: str) -> str:
-        """The customer that a subscription, invoice or payment of this tenant belongs to; raises NotFound."""
+        """The customer that a subscription, invoice or payment of this tenant belongs to.
+
+        Raises NotFound where this node knows none: true only if the partition is its own still.
+        """
         ...
 
     async def settled(self, payment: Payment, timeout_s: float) -> tuple[Payment, str]:

@@ -50,6 +50,11 @@ def customer_id(secret: bytes, tenant: str, storefront: str, external_id: str | 
     return f"{CUSTOMER}_{keyed_hash(secret, tenant, storefront, 'key', key)[:_LENGTH]}"
 
 
+def nobody(id: str) -> str:
+    """A customer's id that nobody has, in the partition that an id lives in."""
+    return f"{CUSTOMER}_{routing_hash(id)}{'0' * (_LENGTH - _ROUTING)}"
+
+
 class IdSequence:
     """The ids that one command makes, in order: the same command makes the same ids however often it is decided."""
 

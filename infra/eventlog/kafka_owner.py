@@ -21,12 +21,11 @@ from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record
 from infra.eventlog.kafka_lane import Lane, Transaction
 from infra.eventlog.kafka_membership import Membership
 from infra.eventlog.kafka_message import headers_of, record_of
-from infra.eventlog.log import Aborted, AppendError, Change, LogUnavailable, LogUnusable, NotOwner, nothing
+from infra.eventlog.log import CLOCK_TOLERANCE_S, Aborted, AppendError, Change, LogUnavailable, LogUnusable, NotOwner, nothing
 from infra.eventlog.number import claim_record
 from infra.eventlog.record import Record
 from infra.eventlog.topics import Names
 
-CLOCK_TOLERANCE_S = 5.0
 _LANES = 2
 _PROMPT_S = 0.2
 _PATIENCE_S = 4.0
@@ -92,6 +91,7 @@ class KafkaOwner:
         if missing:
             raise NotOwner(missing)
         positions = [self._names.place(partition, self._claims[partition]) for partition in partitions]
+        begun = self._clock()
         with self._transaction(partitions) as transaction:
             for position, record in enumerate(records):
                 self._produce(transaction, record, report=last[record.partition] == position)
@@ -102,7 +102,7 @@ class KafkaOwner:
             # Only now: the fence says that the partitions are ours still, so that a successor's claim stands behind what was
             # delivered before it. A record delivered after it could come to stand behind the claim, committed and not counted.
             transaction.send_offsets(positions, membership)
-            self._check_clock(transaction)
+            self._check_clock(transaction, begun)
         return {partition: self._offset(transaction, partition) + 1 for partition in last}
 
     def load(self, records: Sequence[Record]) -> None:
@@ -113,6 +113,10 @@ class KafkaOwner:
             for record in records:
                 self._produce(transaction, record, report=False)
             transaction.flush()
+
+    def last_claim(self, partition: str, below: int) -> Record | None:
+        offset = self._membership.committed(partition)
+        return self._claim_at(partition, offset) if 0 <= offset < below else None
 
     def recover(self) -> None:
         for lane in self._lanes:
@@ -131,12 +135,13 @@ class KafkaOwner:
             raise NotOwner({partition})
         ids = [lane.transactional_id for lane in self._lanes]
         record = claim_record(partition, term, now, self._names.environment, self._address, ids)
+        begun = self._clock()
         with self._transaction(frozenset({partition})) as transaction:
             self._produce(transaction, record, report=True)
             transaction.flush()
             offset = self._offset(transaction, partition)
             transaction.send_offsets([self._names.place(partition, offset)], membership)
-            self._check_clock(transaction)
+            self._check_clock(transaction, begun)
         if not self._readable(place, offset, _PROMPT_S):
             self._settle_owner_before(partition, before)
             if not self._readable(place, offset, _PATIENCE_S):
@@ -155,9 +160,8 @@ class KafkaOwner:
 
     def _settle_owner_before(self, partition: str, offset: int) -> None:
         """End what a former owner, dead in the middle of a window, left open: by the transactional ids that its claim names."""
-        message = record_at(self._bootstrap, self._names.place(partition, offset)) if offset >= 0 else None
-        record = record_of(message, partition) if message is not None else None
-        if record is None or not record.is_claim:
+        record = self._claim_at(partition, offset) if offset >= 0 else None
+        if record is None:
             _log.warning("no claim of a former owner", partition=partition, offset=offset)
             return
         ours = {lane.transactional_id for lane in self._lanes}
@@ -165,6 +169,12 @@ class KafkaOwner:
             if transactional_id not in ours:
                 _log.info("settling a former owner's window", transactional_id=transactional_id, partition=partition)
                 Lane(self._bootstrap, transactional_id).settle()
+
+    def _claim_at(self, partition: str, offset: int) -> Record | None:
+        """The claim at an offset. Raises LogUnavailable."""
+        message = record_at(self._bootstrap, self._names.place(partition, offset))
+        record = record_of(message, partition) if message is not None else None
+        return record if record is not None and record.is_claim else None
 
     def _produce(self, transaction: Transaction, record: Record, report: bool) -> None:
         place = self._names.place(record.partition)
@@ -174,11 +184,14 @@ class KafkaOwner:
         place = self._names.place(partition)
         return transaction.delivered[place.topic, place.partition][0]
 
-    def _check_clock(self, transaction: Transaction) -> None:
-        """Our clock numbers and dates the records: it must agree with the broker's when a record is delivered."""
+    def _check_clock(self, transaction: Transaction, begun: float) -> None:
+        """Our clock numbers and dates the records: it must agree with the broker's when a record is delivered. It may have been
+        set right only since ``begun``: what was dated before that is ahead then.
+        """
         if transaction.delivered:
-            broker_ms = max(broker_ms for _, broker_ms in transaction.delivered.values())
-            self._skew_s = self._clock() - broker_ms / 1000
+            broker_s = max(broker_ms for _, broker_ms in transaction.delivered.values()) / 1000
+            ahead_s = begun - broker_s
+            self._skew_s = ahead_s if ahead_s > CLOCK_TOLERANCE_S else self._clock() - broker_s
         if abs(self._skew_s) > CLOCK_TOLERANCE_S:
             raise Aborted(f"our clock is {self._skew_s:+.1f} s off the broker's; at most {CLOCK_TOLERANCE_S:.0f} s are allowed")
 

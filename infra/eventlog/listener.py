@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from infra.eventlog.derived import Derived
@@ -16,6 +17,7 @@ class Entry(NamedTuple):
     for an answer that must not be released before the state it rests on has committed.
 
     ``epoch`` is the one last announced for the partition; an entry of another is dropped. ``token`` comes back with the result.
+    ``at`` is the time at which it was decided: a window does not take what is far ahead of its own clock.
     """
 
     partition: str
@@ -23,6 +25,7 @@ class Entry(NamedTuple):
     token: object
     append: Append | None = None
     derived: Mapping[str, Derived] = {}
+    at: datetime | None = None
 
 
 class Committed(NamedTuple):

@@ -18,6 +18,9 @@ from typing import Protocol
 
 from infra.eventlog.record import Record
 
+# How far our clock may be from the broker's, and a decision ahead of its commit.
+CLOCK_TOLERANCE_S = 5.0
+
 
 class LogUnusable(Exception):
     """The log cannot be used as asked: of another environment or size, owned by another process, unsafe settings, not empty."""
@@ -129,6 +132,13 @@ class Owner(Protocol):
 
     def load(self, records: Sequence[Record]) -> None:
         """Append records of an export verbatim, in their order, all or none. Only for a log that is empty, by its first owner."""
+        ...
+
+    def last_claim(self, partition: str, below: int) -> Record | None:
+        """The claim of the partition's last owner, where the log knows it without reading, and where it stands below an offset.
+
+        Raises LogUnavailable.
+        """
         ...
 
     def recover(self) -> None:

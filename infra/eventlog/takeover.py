@@ -112,6 +112,7 @@ class Takeover:
         self._owner = owner
         self._clock = clock
         self._claims: dict[str, Record] = {}
+        self._unchecked = {partition: index.state.offset for partition, index in indexes.items()}
         self._ends = event_log.ends(indexes)
         self._catch_up = CatchUp(event_log, indexes, derive, counts.quarantined)
 
@@ -163,6 +164,8 @@ class Takeover:
             log.info("reading the log into indexes", read=behind)
 
     def _claim(self, partition: str, index: Index) -> None:
+        if not self._sound(partition, index):
+            return
         try:
             claim = self._owner.claim(partition, index.state.term + 1, self._clock())
         except Aborted:
@@ -174,6 +177,18 @@ class Takeover:
             self._give_up(partition, IndexUnusable(f"{reason}; the log has lost records, or the index is not of this log"))
             return
         self._claims[partition] = claim
+
+    def _sound(self, partition: str, index: Index) -> bool:
+        """Whether the index, as it was found, has not passed over a claim. Only what was written past the log's fence can have:
+        it would go on with a history that nobody else counts. Gives it up where it has. Raises LogUnavailable.
+        """
+        found_at = self._unchecked.pop(partition, 0)
+        claim = self._owner.last_claim(partition, found_at) if found_at else None
+        if claim is None or claim.term <= index.state.term:
+            return True
+        reason = f"{index.path} has passed over the claim of term {claim.term} at offset {claim.offset}"
+        self._give_up(partition, IndexUnusable(f"{reason}: its node went on writing after that; delete it to have it rebuilt"))
+        return False
 
     def _give_up(self, partition: str, error: Exception) -> None:
         if partition in self._indexes:

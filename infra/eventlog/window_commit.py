@@ -7,14 +7,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from infra.eventlog.derived import Derived
 from infra.eventlog.index import Index
 from infra.eventlog.listener import Committed, Entry
+from infra.eventlog.log import CLOCK_TOLERANCE_S, Aborted
 from infra.eventlog.number import number
 from infra.eventlog.reader import Command, ReaderState
 from infra.eventlog.record import Record
+
+CLOCK_TOLERANCE = timedelta(seconds=CLOCK_TOLERANCE_S)
 
 
 class WindowCommit:
@@ -33,15 +36,23 @@ class WindowCommit:
         self._places: dict[int, Committed] = {}  # by the identity of an entry that appends
 
     def number(self, entries: Sequence[Entry]) -> None:
-        """Make the entries records. Raises CatalogFell."""
+        """Make the entries records. Raises CatalogFell, and Aborted where one was decided while our clock was wrong."""
         begun = time.perf_counter()
         by_partition: dict[str, list[Entry]] = {}
         for entry in entries:
             by_partition.setdefault(entry.partition, []).append(entry)
         self.partitions = frozenset(by_partition)
         for partition, members in by_partition.items():
+            self._check_times(partition, members)
             self._number(partition, [member for member in members if member.append])
         self.staging_s += time.perf_counter() - begun
+
+    def _check_times(self, partition: str, entries: Sequence[Entry]) -> None:
+        """What was decided far ahead of now was decided before the clock was set back: timers may have fired too early for it."""
+        last = self._serving[partition].state.time
+        latest = max(self._now, datetime.fromisoformat(last) if last else self._now) + CLOCK_TOLERANCE
+        if any(entry.at is not None and entry.at > latest for entry in entries):
+            raise Aborted("our clock went back since this was decided")
 
     def _number(self, partition: str, entries: Sequence[Entry]) -> None:
         appends = [entry.append for entry in entries if entry.append]

@@ -41,6 +41,7 @@ class Ticket:
     future: asyncio.Future[Answer]
     counts: NodeCounts
     decision: Decided | Replay | Refusal | None = None
+    decided_at: datetime | None = None
     original: Ticket | None = None
     committed: Committed | None = None
     deadline: float = 0.0
@@ -87,7 +88,8 @@ class Served:
         self._tenants = tenants
         self._on_way: Counter[str] = Counter()
         self.gone = False
-        self._last_time = last_time
+        self._recorded_at = last_time  # the latest time of what is in the log
+        self._decided_at = last_time  # and of what was decided on
         self._wall = now
         self._submit = submit
         self._counts = counts
@@ -101,9 +103,9 @@ class Served:
         return self
 
     def now(self) -> datetime:
-        """The wall clock, but never before what was recorded: time does not go back."""
+        """The wall clock, but never before what was recorded or decided: time does not go back."""
         now = self._wall()
-        return now if self._last_time is None else max(now, self._last_time)
+        return now if self._decided_at is None else max(now, self._decided_at)
 
     def fire_due(self, key: str, at_most: int = sys.maxsize) -> None:
         """Let every timer of a customer that is due by now go first."""
@@ -170,11 +172,12 @@ class Served:
             fail(ticket, Unavailable("earlier_unavailable", "A command before it was not done: first that one."))
             return
         command, append, derived = ticket.command, None, {}
+        now = ticket.decided_at = self._decided_at = self.now()
         begun_ns = 0 if self._spans is None else time_ns()
         ticket.original = None  # decided again, it may be no replay of that one any more
         key = (command.key, command.id)
         try:
-            decision = ticket.decision = self.shard.decide(command, self.now())
+            decision = ticket.decision = self.shard.decide(command, now)
         except Refusal as refusal:
             ticket.decision = refusal
             if refusal.retryable:
@@ -194,7 +197,7 @@ class Served:
             self.own.add(ticket)
         if self._spans is not None:
             ticket.span = self._spans.decided(command, self.name, begun_ns, ticket.span)
-        self._submit(Entry(self.name, self.epoch, ticket, append, derived))
+        self._submit(Entry(self.name, self.epoch, ticket, append, derived, now))
 
     def _append(self, decided: Decided) -> Append:
         command = decided.command
@@ -223,6 +226,7 @@ class Served:
         ticket.committed = committed
         decision = ticket.decision
         if isinstance(decision, Decided):
+            self._recorded_at = ticket.decided_at
             self._by_id.pop((ticket.command.key, ticket.command.id), None)
             self.shard.settle(decision)
         if ticket.span is not None:
@@ -268,6 +272,7 @@ class Served:
     def decide_again(self, epoch: int, loop_time: float, reason: str) -> None:
         """Nothing unsettled was written: forget it and decide all of it again, in order; who waited too long is told."""
         self.epoch = epoch
+        self._decided_at = self._recorded_at  # the clock may have been wrong
         self.shard.reset()
         self._by_id.clear()
         tickets = list(self.unsettled)

@@ -72,7 +72,7 @@ class WindowProcess:
             self._loop.call_soon(self._send_outbox)
         number = next(self._numbers)
         self._tokens.setdefault(entry.partition, {})[number] = entry.token
-        self._outbox.append(Entry(entry.partition, entry.epoch, number, entry.append, entry.derived))
+        self._outbox.append(entry._replace(token=number))
 
     def _send_outbox(self) -> None:
         """All of a turn of the loop together: each message costs as much as a small command."""

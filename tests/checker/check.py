@@ -16,7 +16,7 @@ PROVES: Mapping[str, str] = {
     CHAIN: "3: sequences contiguous, terms claimed and rising, chain intact; 2: commands whole",
     "commands": "7: one command for each id; 2: its events agree",
     "streams": "7: one event for each version of a stream",
-    "time": "8: neither time nor the catalog position falls",
+    "time": "8: neither time nor the catalog position falls, and nothing is done before its time",
     "timers": "8: each timer fires once; each period is billed once",
     answers.RULE: "1: acknowledged once, refused not at all, unknown at most once",
     payments.RULE: "9: charges belong to attempts, one at a time; both books agree",

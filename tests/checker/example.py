@@ -80,7 +80,8 @@ class _Log:
                 "ce_commandindex": str(index),
                 "ce_previoushash": self.chain,
             }
-            self.chain = self._add(step.scope, headers | common, json.dumps(value).encode()).headers["ce_hash"]
+            dated = {"timestamp": common["ce_time"], **value}
+            self.chain = self._add(step.scope, headers | common, json.dumps(dated).encode()).headers["ce_hash"]
 
     def _add(self, key: str, headers: dict[str, str], value: bytes) -> Record:
         record = Record(self.partition, 2 * len(self.records), key, headers, value)  # markers lie between

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tests.checker.counting import Command, Event, Partition
 from tests.checker.history import Violation
 
 Rule = Callable[[Mapping[str, Partition]], Iterator[Violation]]
 
+CLOCK_TOLERANCE = timedelta(seconds=5)  # how far two clocks, or one at two instants, may be apart
 SAME_IN_A_COMMAND = ("ce_term", "ce_tenant", "ce_time", "ce_fingerprint", "ce_catalogsequence", "ce_actor")
 
 
@@ -57,6 +58,21 @@ def time_goes_on(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
             if catalog is not None and sees > catalog:
                 yield Violation("time", f"catalog@{sees} was seen, the catalog ends at {catalog}", (here,))
             time, seen, before = max(time, now), max(seen, sees), here
+
+
+def nothing_before_its_time(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
+    """What is decided on the wall clock is not dated later than it is recorded: no timer fires before it is due."""
+    on_clock = {
+        event.scope
+        for event in _events(partitions)
+        if event.type == "customer.registered.v1" and json.loads(event.record.value)["clock"] is not None
+    }
+    for event in _events(partitions):
+        if event.scope in on_clock or event.record.partition == "catalog":
+            continue
+        recorded, dated = event.record.headers["ce_time"], json.loads(event.record.value)["timestamp"]
+        if datetime.fromisoformat(dated) > datetime.fromisoformat(recorded) + CLOCK_TOLERANCE:
+            yield Violation("time", f"dated {dated}, recorded {recorded} already", (str(event.record),))
 
 
 def timers_once(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
@@ -110,4 +126,4 @@ def _events(partitions: Mapping[str, Partition]) -> Iterable[Event]:
     return (event for partition in partitions.values() for event in partition.events)
 
 
-RULES: tuple[Rule, ...] = (commands_once, streams_whole, time_goes_on, timers_once)
+RULES: tuple[Rule, ...] = (commands_once, streams_whole, time_goes_on, nothing_before_its_time, timers_once)

@@ -173,6 +173,7 @@ WRITTEN_DAMAGE: list[tuple[Damage, str]] = [
     (appended(replace(UNASKED, seconds=1)), "time: the recording time falls"),
     (appended(replace(UNASKED, catalog=0)), "time: the catalog position falls"),
     (appended(replace(UNASKED, catalog=2)), "time: catalog@2 was seen, the catalog ends at 1"),
+    (appended(replace(UNASKED, events=((CUSTOMER, 4, "customer.changed.v1", {"timestamp": given.time(36)}),))), "time: dated "),
     (appended(ANOTHER_FIRING), f"timers: cancel of {TRIAL} fired twice"),
     (appended(NO_FIRING), f"timers: bill of {PAID} changed nothing"),
     (appended(BILLED_AGAIN), f"timers: period 0 of {PAID} is billed after period 0"),

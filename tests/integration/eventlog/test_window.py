@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from infra.eventlog.walk import walk
 from infra.eventlog.window import WindowThread
 from tests.integration.eventlog.faults import FaultyLog
 from tests.integration.eventlog.ledger import Ledger, derive, plant
-from tests.unit.eventlog.chain import append
+from tests.unit.eventlog.chain import NOW, append
 
 
 @pytest.fixture
@@ -349,3 +349,17 @@ def test_a_partition_with_events_that_cannot_be_read_is_not_claimed(log: FaultyL
     # then it says so, serves the others, and has written nothing there
     assert ("broken", "0", "this release knows no such event") in older.told.calls
     assert [record for record in walk(log) if record.partition == "0"] == before
+
+
+def test_what_was_decided_while_the_clock_was_ahead_is_decided_again(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / "log.db", partitions=1)
+    with Ledger(log, tmp_path, clock=lambda: NOW) as ledger:
+        # given an entry that was decided an hour ahead of what the clock says by now
+        ahead = ledger.entry("ahead", append(("sub_1", 1)))._replace(at=NOW + timedelta(hours=1))
+        # when it comes to its window, then it is not written
+        ledger.submit(ahead)
+        ledger.told.wait(lambda: ledger.told.count("failed"))
+        assert not ledger.told.committed
+        # but it is, once it is decided at a time that is not too far from now
+        ledger.submit(ledger.entry("again", append(("sub_1", 1)))._replace(at=NOW + timedelta(seconds=4)))
+        ledger.told.wait(lambda: "again" in ledger.told.committed)

@@ -160,3 +160,30 @@ def test_a_gap_stops_every_reader_for_good(
         assert said in str(next(call for call in ledger.told.calls if call[0] == "broken"))
     finally:
         ledger.window.close()
+
+
+def test_an_index_that_a_zombie_wrote_past_the_fence_serves_nobody(
+    kafka_bootstrap: str, environment: str, readers: Readers, tmp_path: Path
+) -> None:
+    # given a zombie whose index holds what it wrote behind its successor's claim, and counts nowhere
+    log = zombie_log(kafka_bootstrap, environment, "zombie")
+    with Ledger(log, tmp_path / "zombie") as zombie:
+        zombie.commit(APPENDS[0])
+        log.deaf.set()
+        with Ledger(KafkaLog(kafka_bootstrap, environment, "successor"), tmp_path / "successor") as successor:
+            successor.commit(APPENDS[1])
+            zombie.commit(APPENDS[1]._replace(command_id="client:lost"))
+    # when it is started again, with the fence as it should be, and is the only one left
+    again = Ledger(KafkaLog(kafka_bootstrap, environment, "zombie"), tmp_path / "zombie")
+    again.window.start()
+    try:
+        again.told.wait(lambda: again.told.count("broken") or PARTITION in again.told.queries)
+        # then it does not serve by what its index says, and says why
+        assert PARTITION not in again.told.queries
+        assert "delete it" in str(next(call for call in again.told.calls if call[0] == "broken"))
+    finally:
+        again.window.close()
+    # and whoever takes the partition over by what counts can go on
+    with Ledger(KafkaLog(kafka_bootstrap, environment, "successor"), tmp_path / "successor") as successor:
+        successor.commit(APPENDS[2])
+        readers.agree()

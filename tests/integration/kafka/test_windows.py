@@ -170,6 +170,23 @@ def test_a_proof_without_an_answer_wrote_nothing(node: Node, monkeypatch: pytest
         node.owner.commit([], {}, ALL)
 
 
+def test_a_window_that_was_dated_before_the_clock_was_set_right_is_not_written(kafka_bootstrap: str, environment: str) -> None:
+    ahead_s: list[float] = []
+    log = KafkaLog(kafka_bootstrap, environment, "127.0.0.1:8000", clock=lambda: time.time() + (ahead_s.pop() if ahead_s else 0))
+    node = Node(log, log.owner())
+    try:
+        node.take_over()
+        # given a clock that is an hour ahead when a window begins, and right when it ends
+        ahead_s.append(3600)
+        with pytest.raises(Aborted, match=r"our clock is \+3600"):
+            node.write(append("0", "dated too late"))
+        # then the window can be written once it is dated anew
+        node.write(append("0", "dated well"))
+    finally:
+        node.owner.close()
+    assert commands(judge(read_to_end(log), "0")[1]) == ["dated well"]
+
+
 def test_a_node_whose_clock_is_off_the_brokers_writes_nothing(kafka_bootstrap: str, environment: str) -> None:
     log = KafkaLog(kafka_bootstrap, environment, "127.0.0.1:8000", clock=lambda: time.time() + 6)
     node = Node(log, log.owner())

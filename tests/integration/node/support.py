@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -28,12 +28,10 @@ TENANT = "acme"
 
 
 @asynccontextmanager
-async def running(log: Log, folder: Path, waiting_max: int = 500, ahead: timedelta = timedelta(0)) -> AsyncIterator[Node]:
-    """A node that has started, and whose clock is ``ahead`` of the wall's; it may not be ready yet."""
-
-    def clock() -> datetime:
-        return datetime.now(UTC) + ahead
-
+async def running(
+    log: Log, folder: Path, waiting_max: int = 500, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> AsyncIterator[Node]:
+    """A node that has started; it may not be ready yet."""
     keys = log.keys()
     with open_gateways(folder / "simulator.sqlite", sandbox=True) as gateways:
         node = Node(

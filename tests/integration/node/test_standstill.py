@@ -68,7 +68,7 @@ def test_a_period_that_began_before_a_charge_was_found_declined_is_billed(
             await node.submit(ada_sends("2", sell_to_a_bad_card))
 
     async def comes_back_in_the_next_period() -> None:
-        async with running(log, tmp_path, ahead=timedelta(hours=8)):
+        async with running(log, tmp_path, clock=lambda: datetime.now(UTC) + timedelta(hours=8)):
             await until(lambda: written(log)["subscription.suspended"] == 1)
 
     with monkeypatch.context() as patch:
