@@ -74,7 +74,7 @@ _ADVANCE = TypeAdapter(_Advance)
 def add(app: FastAPI, desk: Desk) -> None:
     """Let the app answer for the cluster."""
 
-    @app.get(PATH, tags=["Cluster"], **read("See the nodes and their partitions", returns=ClusterReport, problems=(422,)))
+    @app.get(PATH, tags=["Cluster"], **read("See the nodes and their partitions", returns=ClusterReport, problems=(422, 503)))
     async def get_cluster(request: Request) -> Response:
         """With the bootstrap admin key only; `x-tn` is not needed. Of a node that does not answer in time it says so."""
         caller = await desk.caller(api_headers.read(request.scope["headers"]), "read")

@@ -57,7 +57,7 @@ def issue_api_key_(call: Call[IssueApiKey]) -> Order:
     of="The key's id: `key_…`, not its text.",
 )
 def revoke_api_key_(call: Call[_Nothing]) -> Order:
-    """With the bootstrap admin key only. From the answer on nothing is accepted from it."""
+    """With the bootstrap admin key only. From the answer on nothing is accepted from it; other nodes hear of it in a moment."""
     id = item_id(call.id, "api_key")
     return Order(lambda unit: revoke_api_key(unit, id), stream=stream(call.tenant, "api-key", id))
 

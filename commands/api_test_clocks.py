@@ -97,7 +97,7 @@ def add_reads(app: FastAPI, desk: Desk) -> None:
                 query("limit", "How many, at most.", {"type": "integer", "minimum": 1, "maximum": _LIMIT_MAX, "default": 20}),
                 query("cursor", "`next_cursor` of the page before.", {"type": "string"}),
             ),
-            problems=(422,),
+            problems=(422, 503),
         ),
     )
     async def list_test_clocks(request: Request) -> Response:
@@ -119,7 +119,7 @@ def add_reads(app: FastAPI, desk: Desk) -> None:
     @app.get(
         "/v1/test-clocks/{id}",
         tags=["Test clocks"],
-        **read("Get a test clock", returns=resources.TestClock, parameters=(_PATH,), problems=(404, 422), tagged=True),
+        **read("Get a test clock", returns=resources.TestClock, parameters=(_PATH,), problems=(404, 422, 503), tagged=True),
     )
     async def get_test_clock(request: Request) -> Response:
         """As of the newest command."""

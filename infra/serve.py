@@ -34,6 +34,7 @@ from infra.metrics.endpoint import WithMetrics
 from infra.metrics.http import RequestCollector
 from infra.metrics.log import watching
 from infra.metrics.node import NodeCollector
+from infra.metrics.peers import PeersCollector
 from infra.metrics.projector import ProjectorCollector
 from infra.metrics.queries import PoolCollector
 from infra.node.cluster import Cluster
@@ -134,7 +135,8 @@ async def _command_side(
         stack.push_async_callback(node.close)
         api = ApiSettings(environment=settings.environment, secret=settings.secret_bytes, admin_key=settings.admin_key_text)
         app = create_command_app(node, vault, api, requests, peers)
-        yield node, app, [NodeCollector(node), stack.enter_context(watching(log))]
+        sent_on = PeersCollector({} if peers is None else peers.counts)
+        yield node, app, [NodeCollector(node), sent_on, stack.enter_context(watching(log))]
 
 
 async def serve_commands(settings: Settings) -> None:

@@ -99,7 +99,9 @@ def register_customer(**body: Unpack[models.RegisterCustomer]) -> Command[models
 
 
 def revoke_api_key(id: str) -> Command[models.ApiKeyAnswer]:
-    """Revoke an API key. With the bootstrap admin key only. From the answer on nothing is accepted from it."""
+    """Revoke an API key. With the bootstrap admin key only. From the answer on nothing is accepted from it; other nodes hear
+    of it in a moment.
+    """
     return Command(f"/v1/api-keys/{part(id)}/revoke", {})
 
 

@@ -13,6 +13,7 @@ from commands import api_batch
 from commands.api import COMMANDS
 from commands.api_batch import Batch
 from commands.api_desk import Desk
+from commands.api_forward import Peers
 from commands.api_front import RouteTable
 from commands.api_route import ApiSettings
 from commands.catalog.view import CatalogView
@@ -93,9 +94,9 @@ class Ledger:
 class Client:
     """The other end of the request: what it sends, what it has read, and whether it reads."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, peers: Peers | None = None) -> None:
         settings = ApiSettings(environment="sandbox", secret=b"secret", admin_key=ADMIN)
-        desk = Desk(ledger, object(), settings)  # type: ignore[arg-type]
+        desk = Desk(ledger, object(), settings, peers)  # type: ignore[arg-type]
         self.batch = Batch(desk, RouteTable(COMMANDS), SCOPE)
         self.reads = asyncio.Event()
         self.reads.set()

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.http import connection
-from infra.http.connection import Connection
+from infra.http.connection import Connection, State
 
 CHUNK = b"x" * 100_000
 SHORT_S, LONG_S = 0.3, 60.0
@@ -75,13 +75,14 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connection, limit, LONG_S)
 
 
-def serving(app: ASGIApp, client: Callable[[int], Awaitable[None]]) -> None:
+def serving(app: ASGIApp, client: Callable[[int], Awaitable[None]], state: State | None = None) -> None:
     """Run the client against the app, which is served on the port that it is given."""
 
     async def both() -> None:
         server = uvicorn.Server(
             uvicorn.Config(app, host="127.0.0.1", port=0, http=Connection, lifespan="off", log_config=None, ws="none")
         )
+        server.server_state = state or server.server_state
         task = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
@@ -133,6 +134,24 @@ def problem(answer: bytes) -> tuple[int, str]:
     found = orjson.loads(body)
     assert int(head.split()[1]) == found["status"]
     return found["status"], found["code"]
+
+
+def test_a_server_that_ends_closes_each_connection_with_its_answer() -> None:
+    state = State()
+
+    async def asks_twice(port: int) -> None:
+        async with streams(port) as (reader, writer):
+            writer.write(GET)
+            assert b"connection: close" not in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"0 "
+            # when the server is told to end, and a request still comes
+            state.ending = True
+            writer.write(GET)
+            # then it is answered, and the connection closed
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            assert (b"connection: close" in head, body) == (True, b"0 ")
+
+    serving(Counting(), asks_twice, state)
 
 
 def test_a_client_that_reads_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
