@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from math import inf
 
@@ -18,6 +19,8 @@ from infra.node.follower import CatalogFollower
 from infra.node.listener import LoopListener
 
 READ_LIMIT_S = 2.0
+# Who has not seen the catalog's end for so long decides no more: a price may have been replaced, a key revoked.
+CURRENT_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +38,15 @@ class NodeCatalog:
 
     def start(self) -> None:
         self._follower.start()
+
+    @property
+    def behind(self) -> str:
+        """Why nothing may be decided on it now; empty where it is all there was a moment ago."""
+        if not self.is_read:
+            return "the catalog has not been read yet"
+        if not self._follower.owned.is_set() and time.monotonic() - self._follower.confirmed_at > CURRENT_S:
+            return f"the catalog's end has not been seen for {CURRENT_S:.0f} s"
+        return ""
 
     async def close(self) -> None:
         await asyncio.to_thread(self._follower.close)

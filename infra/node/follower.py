@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from threading import Event as Signal
 from threading import Thread
 
@@ -21,6 +22,7 @@ _log = structlog.get_logger(__name__)
 
 POLL_S = 0.2
 RETRY_S = 0.5
+CONFIRM_S = 1.0  # how often the log is asked for the catalog's end
 
 Numbered = tuple[Event, int]
 
@@ -30,6 +32,7 @@ class CatalogFollower:
     ``on_error`` what ends it; all on the follower's thread.
 
     While ``owned`` is set the node that follows is the catalog's owner, and knows of every event before the follower could.
+    ``confirmed_at`` is the monotonic time as of which everything is known to have been followed.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class CatalogFollower:
         on_error: Callable[[BaseException], None],
     ) -> None:
         self.owned = Signal()
+        self.confirmed_at = -inf
         self._log = log
         self._on_events = on_events
         self._on_read = on_read
         self._on_error = on_error
         self._stop = Signal()
         self._position = 0
+        self._end, self._asked_at = 0, -inf
         self._thread = Thread(target=self._run, name="catalog", daemon=True)
 
     def start(self) -> None:
@@ -81,6 +86,7 @@ class CatalogFollower:
         try:
             while not self._stop.is_set():
                 if read and self.owned.is_set():
+                    self._asked_at = -inf  # once it is not ours any more, at once
                     self._stop.wait(POLL_S)
                     continue
                 events = [each for record in reader.poll(POLL_S) for each in _events(rule, record)]
@@ -90,8 +96,21 @@ class CatalogFollower:
                 if not read and self._position >= end:
                     read = True
                     self._on_read()
+                self._confirm()
         finally:
             reader.close()
+
+    def _confirm(self) -> None:
+        """See now and then where the catalog ends: whether nothing comes or nothing gets through, reading alone does not tell."""
+        now = time.monotonic()
+        if now - self._asked_at >= CONFIRM_S:
+            try:
+                self._end, self._asked_at = self._log.end(CATALOG), now
+            except LogUnavailable as error:
+                _log.warning("the catalog's end is not known", error=str(error))
+                return
+        if self._position >= self._end:
+            self.confirmed_at = max(self.confirmed_at, self._asked_at)
 
 
 def _events(rule: Reader, record: Record) -> list[Numbered]:

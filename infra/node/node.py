@@ -95,7 +95,7 @@ class Node:
         self.counts = NodeCounts()
         self._spans = None if tracer is None else CommandSpans(tracer)
         self._effects = Effects(gateways, self._submit_own, self.counts)
-        self._clocks = Clocks(self._served_ledger, self._effects)
+        self._clocks = Clocks(self._deciding, self._effects)
         self._listener = LoopListener(self)
         self._window = window(self._listener)
         self._catalog = NodeCatalog(log, self.catalog, self._listener)
@@ -213,6 +213,9 @@ class Node:
         return served
 
     def _may_decide(self, served: Served) -> bool:
+        return not self._catalog.behind and self._has_read(served)
+
+    def _has_read(self, served: Served) -> bool:
         """The catalog position that a partition's events carry never falls: its owner has read that far first."""
         return self._catalog.is_read and self.catalog.sequence >= served.catalog_sequence
 
@@ -276,8 +279,8 @@ class Node:
         reasons += [f"partition {name} is not served: {self._stopped.get(name, 'it is being taken over')}" for name in missing]
         if not self._assigned:
             reasons.append("no partition is assigned to this node")
-        if not self._catalog.is_read:
-            reasons.append("the catalog has not been read yet")
+        if self._catalog.behind:
+            reasons.append(self._catalog.behind)
         if self._failing:
             reasons.append(f"the log takes no write: {self._failing}")
         if self._closing:
@@ -312,7 +315,10 @@ class Node:
         return [self.report()] if self._cluster is None else await self._cluster.reports(self.report())
 
     def _served_ledger(self) -> list[Served]:
-        return [served for name, served in self._partitions.items() if name != CATALOG and self._may_decide(served)]
+        return [served for name, served in self._partitions.items() if name != CATALOG and self._has_read(served)]
+
+    def _deciding(self) -> list[Served]:
+        return [] if self._catalog.behind else self._served_ledger()
 
     # What the window process reports
 
