@@ -64,8 +64,8 @@ class WindowProcess:
             )  # fmt: skip
         self._reports, self._entries = await asyncio.open_connection(sock=ours)
         self._send(self._settings)
-        self._listening = asyncio.create_task(self._listen())
         self._beating = asyncio.create_task(self._beat())
+        self._listening = asyncio.create_task(self._listen())
 
     def submit(self, entry: Entry) -> None:
         if not self._outbox:
@@ -116,6 +116,7 @@ class WindowProcess:
                 self._silent_beats = 0
                 getattr(self, name)(*arguments)
         except (asyncio.IncompleteReadError, ConnectionError):
+            self._beating.cancel()
             if not self._closing:
                 self._listener.died(WindowProcessError(f"the window process has ended, with status {await self._process.wait()}"))
         except Exception as error:
