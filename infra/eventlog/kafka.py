@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_ends, high_watermarks
+from infra.eventlog.kafka_membership import GroupShare, Membership
 from infra.eventlog.kafka_owner import KafkaOwner
 from infra.eventlog.kafka_reader import KafkaKeys, KafkaReader
 from infra.eventlog.log import LogUnavailable
@@ -95,6 +96,9 @@ class KafkaLog:
             own = frozenset(self._names.partition(place) for place in places)
             found[member.client_id] = found.get(member.client_id, frozenset()) | own
         return found
+
+    def projectors_share(self) -> GroupShare:
+        return GroupShare(Membership(self._bootstrap, self._names, self._names.projectors, "projector"))
 
     def keys(self) -> KafkaKeys:
         return KafkaKeys(self._bootstrap, self._names)

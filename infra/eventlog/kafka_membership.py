@@ -1,4 +1,4 @@
-"""Membership in the group of owners (KIP-848): which partitions are ours, and the proof of it that each window sends.
+"""Membership in a group (KIP-848), the owners' above all: which partitions are ours, and the proof of it that each window sends.
 
 The group's consumer never reads: its partitions are paused. Rebalance callbacks run inside ``poll`` alone, so that between two
 polls, and thus during a window, what is ours does not change under our hands.
@@ -30,15 +30,16 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 class Membership:
-    """This process in the group; it joins at the first poll. One thread makes all calls."""
+    """This process in a group; it joins at the first poll. One thread makes all calls."""
 
-    def __init__(self, bootstrap: Bootstrap, names: Names, address: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, names: Names, group: str, address: str) -> None:
         self._names = names
+        self._group = group
         self._consumer = Consumer(
             client(
                 bootstrap,
                 **{
-                    "group.id": names.owners,
+                    "group.id": group,
                     "group.protocol": "consumer",
                     "client.id": address,  # by it others find who owns what
                     "isolation.level": "read_uncommitted",  # else ``committed`` waits for a dead owner's open window
@@ -76,16 +77,16 @@ class Membership:
         try:
             (place,) = self._consumer.committed([self._names.place(partition)], timeout=REQUEST_LIMIT_S)
         except KafkaException as error:
-            raise LogUnavailable(f"{self._names.owners}: {error.args[0].str()}") from error
+            raise LogUnavailable(f"{self._group}: {error.args[0].str()}") from error
         return int(place.offset)
 
     def close(self) -> None:
         """Leave the group. A coordinator that does not answer is not waited for: the session's end says the same."""
-        leaving = Thread(target=self._consumer.close, name="leave-owners", daemon=True)
+        leaving = Thread(target=self._consumer.close, name="leave-group", daemon=True)
         leaving.start()
         leaving.join(_CLOSE_LIMIT_S)
         if leaving.is_alive():
-            _log.warning("the group was not left in time", group=self._names.owners)
+            _log.warning("the group was not left in time", group=self._group)
 
     def _join(self) -> None:
         topics = [self._names.events, self._names.catalog]
@@ -98,8 +99,8 @@ class Membership:
         if error is None:
             return
         if error.fatal() or error.code() in _FATAL:
-            raise LogUnavailable(f"{self._names.owners}: {error.str()}")
-        _log.warning("group of owners", group=self._names.owners, error=error.str())
+            raise LogUnavailable(f"{self._group}: {error.str()}")
+        _log.warning("group", group=self._group, error=error.str())
 
     def _change(self) -> Change:
         change = Change(frozenset(self._gained), frozenset(self._lost))
@@ -117,3 +118,18 @@ class Membership:
         gone = {self._names.partition(place) for place in places}
         self._gained -= gone
         self._lost |= gone
+
+
+class GroupShare:
+    """A share of the partitions, by membership."""
+
+    def __init__(self, membership: Membership) -> None:
+        self._membership = membership
+
+    def poll(self) -> frozenset[str]:
+        """Raises LogUnavailable."""
+        self._membership.poll(0)
+        return self._membership.assigned()
+
+    def close(self) -> None:
+        self._membership.close()

@@ -58,7 +58,7 @@ class KafkaOwner:
         self._windows = 0
         self._claims: dict[str, int] = {}
         self._loading = False
-        self._membership = Membership(bootstrap, names, address)
+        self._membership = Membership(bootstrap, names, names.owners, address)
         self.recover()
 
     def poll(self, timeout_s: float) -> Change:

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Protocol
 
 from infra.eventlog.record import Record
+from infra.eventlog.sharing import Share
 
 # How far our clock may be from the broker's, and a decision ahead of its commit.
 CLOCK_TOLERANCE_S = 5.0
@@ -185,6 +186,10 @@ class Log(Protocol):
 
     def owners(self) -> Mapping[str, frozenset[str]]:
         """The addresses of the owners, each with the partitions that are its own now; it may have none."""
+        ...
+
+    def projectors_share(self) -> Share:
+        """What this process projects, if it is a projector: some of the partitions where it can have others beside it."""
         ...
 
     def keys(self) -> Keys: ...

@@ -18,6 +18,7 @@ import orjson
 
 from infra.eventlog.log import LogUnusable
 from infra.eventlog.record import CATALOG, Record
+from infra.eventlog.sharing import Whole
 from infra.eventlog.sqlite_owner import SqliteOwner, next_offset
 
 DEFAULT_PARTITIONS = 12
@@ -108,6 +109,9 @@ class SqliteLog:
     def owners(self) -> dict[str, frozenset[str]]:
         """One process owns all of them."""
         return {self.address: frozenset(self.partitions)}
+
+    def projectors_share(self) -> Whole:
+        return Whole(frozenset(self.partitions))
 
     def keys(self) -> SqliteKeys:
         return SqliteKeys(connect(self.path))

@@ -4,6 +4,7 @@
 <environment>.ledger.catalog    1 partition, key tenant
 <environment>.ledger.keys       1 partition, compacted: wrapped data keys by tenant/customer; its first record is N
 <environment>.ledger.owners     the consumer group whose members own the partitions
+<environment>.ledger.projectors the same for those who project them
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class Names:
     @property
     def owners(self) -> str:
         return f"{self.environment}.ledger.owners"
+
+    @property
+    def projectors(self) -> str:
+        return f"{self.environment}.ledger.projectors"
 
     def transactional_id(self, node: str, lane: int) -> str:
         """The same after a restart of ``node``, so that a new process settles what the old one left open."""

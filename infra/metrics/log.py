@@ -67,6 +67,8 @@ class LogWatch(Collector):
         ends = self._log.ends(self._log.partitions)
         for partition, end in ends.items():
             self._undecided[partition].look(end, high[partition], now)
+        for partition in self._unread.keys() - read.keys():  # another projector's now
+            del self._unread[partition]
         for partition, position in read.items():
             self._unread[partition].look(position, ends[partition], now)
         self._ends, self._answered_at = ends, now

@@ -22,7 +22,13 @@ class OtherLog(RuntimeError):
 
 
 class OtherProjector(RuntimeError):
-    """Somebody else moved a position: two projectors run at once. This one wrote nothing and must stop."""
+    """Somebody else moved a position, or took it away: two projectors run at once, or a rebuild. This one wrote nothing and must
+    stop.
+    """
+
+
+class HandedOver(OtherProjector):
+    """Somebody else moved a position on: where projectors share the partitions, its former or its next one."""
 
 
 def load(connection: psycopg.Connection, log: Log) -> dict[str, ReaderState]:
@@ -44,10 +50,12 @@ def load(connection: psycopg.Connection, log: Log) -> dict[str, ReaderState]:
 
 
 def advance(connection: psycopg.Connection, old: Mapping[str, ReaderState], new: Mapping[str, ReaderState]) -> None:
-    """Move each partition from its old state to its new one, in the caller's transaction. Raises OtherProjector."""
+    """Move each partition from its old state to its new one, in the caller's transaction. Raises OtherProjector, HandedOver."""
     moves = [
         {"partition": name, "expected": old[name].to_json(), "state": state.to_json(), "sequence": state.sequence}
         for name, state in new.items()
     ]
     if connection.execute(_ADVANCE, [orjson.dumps(moves).decode()]).rowcount != len(moves):
-        raise OtherProjector(f"a position among {sorted(new)} is not where this projector left it")
+        left = connection.execute("SELECT FROM ledger.positions WHERE partition = ANY(%s)", [list(new)]).rowcount
+        error = HandedOver if left == len(moves) else OtherProjector
+        raise error(f"a position among {sorted(new)} is not where this projector left it")

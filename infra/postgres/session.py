@@ -29,8 +29,8 @@ INSERT INTO ledger.quarantine
 SELECT * FROM json_populate_recordset(NULL::ledger.quarantine, %s::json) ON CONFLICT DO NOTHING
 """
 _HEARTBEAT = """
-INSERT INTO ledger.heartbeat (caught_up_at) VALUES (now() - make_interval(secs => %s))
-ON CONFLICT (one) DO UPDATE SET caught_up_at = excluded.caught_up_at
+INSERT INTO ledger.heartbeat SELECT partition, now() - make_interval(secs => %s) FROM unnest(%s::text[]) AS partition ORDER BY 1
+ON CONFLICT (partition) DO UPDATE SET caught_up_at = greatest(heartbeat.caught_up_at, excluded.caught_up_at)
 """
 
 _log = structlog.get_logger(__name__)
@@ -188,8 +188,8 @@ class Session:
     def _beat(self, committed: Mapping[str, int]) -> None:
         """Note since when the rows hold all that the log held, once they do; ``committed`` are the offsets that they stand at."""
         if self._ends and all(committed[partition] >= end for partition, end in self._ends.items()):
+            self._connection.execute(_HEARTBEAT, [time.monotonic() - self._ends_at, list(self._ends)])
             self._ends = {}
-            self._connection.execute(_HEARTBEAT, [time.monotonic() - self._ends_at])
 
 
 def _quarantine_rows(quarantined: Sequence[Quarantine]) -> str:

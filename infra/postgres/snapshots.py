@@ -35,7 +35,11 @@ _BEGIN = """
 SELECT partition, sequence FROM ledger.positions,
     (SELECT set_config('subledger.tenant', %s, true) OFFSET 0) AS tenant (set)
 """
-_LAG = "SELECT extract(epoch FROM now() - caught_up_at)::float8 AS lag_s FROM ledger.heartbeat"
+# Of the partition that is furthest behind; null where there is one of which nothing is known yet.
+_LAG = """
+SELECT extract(epoch FROM now() - min(caught_up_at))::float8 AS lag_s FROM ledger.heartbeat
+WHERE NOT EXISTS (SELECT FROM ledger.positions WHERE partition NOT IN (SELECT partition FROM ledger.heartbeat))
+"""
 
 
 class Connection(psycopg.AsyncConnection[DictRow]):
@@ -116,7 +120,8 @@ class PostgresReadModels:
     async def lag_s(self) -> float | None:
         async with self._connection() as connection:
             rows = await _rows(connection, _LAG, [])
-            return max(0.0, rows[0]["lag_s"]) if rows else None
+            lag_s = rows[0]["lag_s"]
+            return None if lag_s is None else max(0.0, lag_s)
 
     async def pending_migrations(self) -> list[str]:
         """Names of what this version needs and the database has not."""

@@ -150,7 +150,7 @@ def test_a_migration_whose_rows_only_the_log_can_give_begins_anew(postgres_dsn: 
     with psycopg.connect(projector_dsn(postgres_dsn)) as connection:
         connection.execute("INSERT INTO ledger.balances VALUES ('acme', 'cus_1', 'EUR', 1)")
         connection.execute("INSERT INTO ledger.positions VALUES ('0', 'log', 7, '{}')")
-        connection.execute("INSERT INTO ledger.heartbeat (caught_up_at) VALUES (now())")
+        connection.execute("INSERT INTO ledger.heartbeat VALUES ('0', now())")
     # when a later version needs them from the log
     later = [*migrations(), Migration("later/schema_2.sql", "SELECT ledger.begin_anew()")]
     monkeypatch.setattr(migrating, "migrations", lambda: iter(later))

@@ -30,7 +30,8 @@ def session(log: SqliteLog, connection: psycopg.Connection, monkeypatch: pytest.
 
 
 def caught_up(connection: psycopg.Connection) -> bool:
-    return connection.execute("SELECT FROM ledger.heartbeat WHERE caught_up_at > now() - interval '5 s'").fetchone() is not None
+    fresh = connection.execute("SELECT FROM ledger.heartbeat WHERE caught_up_at > now() - interval '5 s'")
+    return fresh.rowcount == connection.execute("SELECT FROM ledger.positions").rowcount
 
 
 def test_rows_that_keep_up_with_a_log_that_never_rests_are_fresh(
