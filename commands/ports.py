@@ -62,7 +62,7 @@ class Vault(Protocol):
         ...
 
     def wrapped_key(self, key: str) -> bytes | None:
-        """The wrapped data key of ``tenant/customer``, if it has one."""
+        """The wrapped data key of ``tenant/customer``, under which something was sealed; None: it was destroyed."""
         ...
 
     def remember(self, key: str, wrapped: bytes) -> None:

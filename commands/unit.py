@@ -153,8 +153,7 @@ class Unit:
     def seal(self, stream: str, field: str, clear: Mapping[str, str]) -> str:
         """Seal personal data under the customer's data key, which is made here where there is none."""
         wrapped = self.data_keys.get(self._key) or self._account.data_key
-        # A customer who is being registered has no key yet: looking for it would read the log's keys to their end.
-        if wrapped is None and self.find(Customer, self.customer_id) is not None:
+        if wrapped is None and (customer := self.find(Customer, self.customer_id)) is not None and customer.has_data_key:
             wrapped = self._vault.wrapped_key(self._key)
         if wrapped is None:
             wrapped = self.data_keys[self._key] = self._vault.new_key()

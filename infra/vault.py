@@ -69,7 +69,7 @@ class Vault:
         return self._prefix + nonce + self._master.encrypt(nonce, os.urandom(_KEY_BYTES), self._prefix)
 
     def wrapped_key(self, key: str) -> bytes | None:
-        """The wrapped data key of ``tenant/customer``, if it has one."""
+        """The wrapped data key of ``tenant/customer``, under which something was sealed; None: it was destroyed."""
         return self._committed.get(key) or self._keys.get(key)
 
     def remember(self, key: str, wrapped: bytes) -> None:

@@ -11,7 +11,9 @@ from domain.event import Aggregate
 
 
 class Customer(Aggregate):
-    """``personal`` is sealed text or None; ``clock`` the id of the test clock the customer lives on, or None."""
+    """``personal`` is sealed text or None; ``has_data_key``: it was sealed at some time, so that there is a key; ``clock`` the id
+    of the test clock the customer lives on, or None.
+    """
 
     TOPIC = "customer"
     if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class Customer(Aggregate):
         timezone: str
         clock: str | None
         personal: str | None
+        has_data_key: bool
         payment_method: PaymentMethod | None
 
     @classmethod

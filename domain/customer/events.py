@@ -40,6 +40,7 @@ class CustomerRegistered(FirstEvent):
         aggregate.timezone = self.timezone
         aggregate.clock = self.clock
         aggregate.personal = self.personal
+        aggregate.has_data_key = self.personal is not None
         aggregate.payment_method = self.payment_method
 
 
@@ -53,6 +54,7 @@ class CustomerChanged(Event):
     def apply(self, aggregate: Customer) -> None:
         aggregate.timezone = self.timezone
         aggregate.personal = self.personal
+        aggregate.has_data_key |= self.personal is not None
 
 
 class CustomerPaymentMethodSet(Event):

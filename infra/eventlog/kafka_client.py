@@ -90,6 +90,9 @@ def high_watermarks(admin: AdminClient, places: Iterable[TopicPartition]) -> dic
 
 
 def _ends(admin: AdminClient, places: Iterable[TopicPartition], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
+    """What the partitions' leaders tell. A leader that is cut off from the other brokers, but not from us, tells an end that is
+    long past: what hangs on there being no more must not rest on it alone.
+    """
     ask = {place: OffsetSpec.latest() for place in places}
     deadline = time.monotonic() + REQUEST_LIMIT_S
     while True:
@@ -98,7 +101,10 @@ def _ends(admin: AdminClient, places: Iterable[TopicPartition], isolation: Isola
         for place, answer in asked.items():
             try:
                 # The request's own limit does not hold where the broker stalls.
-                found[place.topic, place.partition] = int(answer.result(max(0.0, deadline - time.monotonic())).offset)
+                end = int(answer.result(max(0.0, deadline - time.monotonic())).offset)
+                if end < 0:  # what librdkafka gives, without an error, where it has had no answer in time
+                    raise TimeoutError
+                found[place.topic, place.partition] = end
             except TimeoutError as error:
                 raise LogUnavailable(f"{place.topic}/{place.partition} gave no answer within {REQUEST_LIMIT_S:.0f} s") from error
             except KafkaException as error:

@@ -54,37 +54,41 @@ class KafkaReader:
 
 
 class KafkaKeys:
-    """Wrapped data keys, held in memory and read on where one is missing."""
+    """Wrapped data keys, held in memory and read on where one is missing.
+
+    A key is asked for where something is sealed under it: one that is not there has not been read yet, whatever the broker tells
+    to be the topic's end. The marker of its commit may be the last one written, and a leader that is cut off from the other
+    brokers tells an end that is long past. Only a tombstone says that a key is gone.
+    """
 
     def __init__(self, bootstrap: Bootstrap, names: Names) -> None:
         self._place = TopicPartition(names.keys, 0, 0)
         self._admin = AdminClient(client(bootstrap))
         self._consumer = assigned_consumer(bootstrap, [self._place])
-        self._keys: dict[str, bytes] = {}
+        self._keys: dict[str, bytes | None] = {}
         self._position = 0
 
     def get(self, key: str) -> bytes | None:
         self._read(0)
-        if key not in self._keys:
-            self._read_to_end(key)
-        return self._keys.get(key)
+        deadline = time.monotonic() + REQUEST_LIMIT_S
+        while key not in self._keys:
+            if time.monotonic() > deadline:
+                raise LogUnavailable(f"{self._place.topic} has been read up to {self._position}, but holds no data key of {key}")
+            self._read(0.1)
+        return self._keys[key]
 
     def items(self) -> Iterator[tuple[str, bytes]]:
         self._read_to_end()
-        yield from self._keys.items()
+        yield from ((key, wrapped) for key, wrapped in self._keys.items() if wrapped is not None)
 
     def close(self) -> None:
         self._consumer.close()
 
-    def _read_to_end(self, unless_found: str = "") -> None:
-        """Read all that stands in the log now, waiting for what is being committed.
-
-        A commit returns, and its events can be read, before its keys can: their marker may be the last one written. A reader
-        that stopped at the last stable offset would take a new customer for an erased one.
-        """
+    def _read_to_end(self) -> None:
+        """Read all that stands in the log now, waiting for what is being committed."""
         end = high_watermarks(self._admin, [self._place])[self._place.topic, self._place.partition]
         deadline = time.monotonic() + REQUEST_LIMIT_S
-        while self._position < end and unless_found not in self._keys:
+        while self._position < end:
             if time.monotonic() > deadline:
                 raise LogUnavailable(f"{self._place.topic} stands at {end}, but reads no further than {self._position}")
             self._read(0.1)
@@ -102,10 +106,7 @@ class KafkaKeys:
     def _keep(self, key: bytes | None, wrapped: bytes | None) -> None:
         if key is None or key == COUNT_KEY:
             return
-        if wrapped is None:
-            self._keys.pop(key.decode(), None)
-        else:
-            self._keys[key.decode()] = wrapped
+        self._keys[key.decode()] = wrapped
 
 
 def take(consumer: Consumer, timeout_s: float) -> list[Message]:

@@ -84,7 +84,7 @@ class Keys(Protocol):
     """Wrapped data keys, by ``tenant/customer``."""
 
     def get(self, key: str) -> bytes | None:
-        """The wrapped key as of now (reads on to the end before it says None)."""
+        """The wrapped key, under which something is sealed; None: it was destroyed. Raises LogUnavailable until it is there."""
         ...
 
     def items(self) -> Iterator[tuple[str, bytes]]:

@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from infra.eventlog import kafka_lane
+from infra.eventlog import kafka_lane, kafka_reader
 from infra.eventlog.kafka import KafkaLog
 from infra.eventlog.kafka_lane import Transaction
-from infra.eventlog.log import Aborted, NotOwner, OutcomeUnknown, RecordRefused
+from infra.eventlog.log import Aborted, LogUnavailable, NotOwner, OutcomeUnknown, RecordRefused
 from infra.eventlog.topics import Names
 from tests.integration.kafka.support import ALL, Node, append, commands, judge, read_to_end, until
 
@@ -97,7 +97,7 @@ def test_data_keys_commit_with_the_window_or_not_at_all(node: Node) -> None:
     try:
         with pytest.raises(RecordRefused):
             node.owner.commit(node.number([append("0", "large", size=1_100_000)]), {"acme/cus_1": b"lost"}, frozenset())
-        assert keys.get("acme/cus_1") is None
+        assert dict(keys.items()) == {}
         node.owner.commit([], {"acme/cus_1": b"one", "acme/cus_2": b"two"}, frozenset({"0"}))
         assert keys.get("acme/cus_1") == b"one"
         node.owner.commit([], {"acme/cus_1": b"newer"}, frozenset({"0"}))
@@ -108,7 +108,7 @@ def test_data_keys_commit_with_the_window_or_not_at_all(node: Node) -> None:
 
 def test_a_data_key_that_is_being_committed_is_waited_for(kafka_bootstrap: str, node: Node) -> None:
     keys = node.log.keys()
-    assert keys.get("acme/cus_1") is None
+    assert dict(keys.items()) == {}
     # given a key that is written, but whose marker is not: its events may be read already
     producer = Producer({"bootstrap.servers": kafka_bootstrap, "transactional.id": f"{node.log.environment}.late"})
     producer.init_transactions()
@@ -123,6 +123,25 @@ def test_a_data_key_that_is_being_committed_is_waited_for(kafka_bootstrap: str, 
                 found.result(0.3)
             producer.commit_transaction()
             assert found.result() == b"one"
+    finally:
+        keys.close()
+
+
+def test_a_data_key_that_is_not_there_is_not_taken_for_a_destroyed_one(
+    kafka_bootstrap: str, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A leader that is cut off from the other brokers tells an end that is long past.
+    monkeypatch.setattr(kafka_reader, "REQUEST_LIMIT_S", 1.0)
+    keys = node.log.keys()
+    try:
+        with pytest.raises(LogUnavailable, match="holds no data key of acme/cus_1"):
+            keys.get("acme/cus_1")
+        # when it was destroyed, then that is what is said
+        producer = Producer({"bootstrap.servers": kafka_bootstrap})
+        producer.produce(Names(node.log.environment).keys, None, "acme/cus_1")
+        producer.flush()
+        assert keys.get("acme/cus_1") is None
+        assert dict(keys.items()) == {}
     finally:
         keys.close()
 
