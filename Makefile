@@ -5,7 +5,7 @@ READY := .venv/ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench crash faults lint format docs lock clean
+.PHONY: help run test test-fast bench crash simulate faults lint format docs lock clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ crash: $(READY) ## kill -9 everything at random moments during an import, on bot
 
 faults: $(READY) ## three brokers, three nodes and seeded faults, as root with links cut; or make faults ARGS="--seed 1 --rounds 9 --record"
 	@$(BIN)/python -m tests.faults.cluster $(ARGS)
+
+SEEDS ?= 2000
+simulate: $(READY) ## as many simulated histories, judged; make simulate SEEDS=20000, or ARGS="--seed 1" for all that happens in one
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .

@@ -144,7 +144,8 @@ class WindowThread:
                 self.counts.takeovers_put_off += 1
                 self._abandon_takeovers()
                 self._retry_at = time.monotonic() + RETRY_S
-        entries = self._take(0.0 if self._takeovers else IDLE_S)
+        going_on = self._takeovers and time.monotonic() >= self._retry_at
+        entries = self._take(0.0 if going_on else IDLE_S)
         if entries:
             self._window(owner, entries)
         elif self._serving and time.monotonic() >= self._proof_at:
