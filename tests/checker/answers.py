@@ -44,7 +44,9 @@ def told_the_truth(partitions: Mapping[str, Partition], calls: Sequence[Call], s
     asked: dict[tuple[str, str], list[Call]] = defaultdict(list)
     told: dict[str, Call] = {}
     for call in calls:
-        if call.method == "POST":
+        if call.acknowledged and call.method == "POST" and not (isinstance(call.answer, dict) and "receipt" in call.answer):
+            yield Violation(RULE, "acknowledged without a receipt", (str(call),))
+        elif call.method == "POST":
             asked[_tenant(call), call.key].append(call)
     for (tenant, key), sent in asked.items():
         for call in sent:

@@ -62,6 +62,11 @@ class Call:
         """A charge was tried, as asked, and came to nothing."""
         return self.status == 402
 
+    @property
+    def code(self) -> str:
+        """What a problem is called."""
+        return str(self.answer.get("code", "")) if isinstance(self.answer, dict) else ""
+
     def __str__(self) -> str:
         key = f" [{self.key}]" if self.key else ""
         return f"{self.begin:.3f}–{self.end:.3f} {self.client}: {self.method} {self.path}{key} → {self.status or 'no answer'}"

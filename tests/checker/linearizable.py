@@ -24,7 +24,8 @@ class Undecided(Exception):
 class Operation(Generic[S]):
     """``apply`` gives the states that can follow a state, none where the answer does not fit it. ``end`` inf: it may never take
     effect. ``shown_by`` names it in a report. ``version`` is that of the object after it, where the answer tells: versions never
-    fall, which spares the search all orders in which they would.
+    fall, which spares the search all orders in which they would. ``observes``: it only tells of the state; where it tells of the
+    present one, no other order needs to be tried.
     """
 
     begin: float
@@ -32,6 +33,7 @@ class Operation(Generic[S]):
     apply: Callable[[S], Sequence[S]]
     shown_by: str
     version: int | None = None
+    observes: bool = False
 
 
 def stuck_at(operations: Sequence[Operation[S]], initial: S) -> Operation[S] | None:
@@ -51,18 +53,17 @@ def stuck_at(operations: Sequence[Operation[S]], initial: S) -> Operation[S] | N
             return None
         furthest = max(furthest, ((done & must).bit_count(), done))
         least = next((version for version, bit in versions if not done & bit), inf)
-        reached = [
-            (done | 1 << number, following)
-            for number in _next(ordered, done)
-            if (ordered[number].version or 0) <= least
-            for following in ordered[number].apply(state)
-        ]
-        # What leaves the state as it is may as well come at once: no other order needs to be tried.
-        idle = next((each for each in reached if each[1] == state), None)
-        for each in reached if idle is None else [idle]:
-            if each not in seen:
-                seen.add(each)
-                waiting.append(each)
+        steps: list[tuple[int, S]] = []
+        for number in _next(ordered, done):
+            operation = ordered[number]
+            following = operation.apply(state) if (operation.version or 0) <= least else ()
+            if operation.observes and state in following:
+                steps = [(done | 1 << number, state)]
+                break
+            steps += [(done | 1 << number, after) for after in following]
+        fresh = [step for step in steps if step not in seen]
+        seen.update(fresh)
+        waiting += fresh
         if len(seen) > STEPS_MAX:
             raise Undecided
     left = [operation for number, operation in enumerate(ordered) if operation.end < inf and not furthest[1] >> number & 1]

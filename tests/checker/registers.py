@@ -128,7 +128,7 @@ def _seen_of_customer(call: Call) -> Apply[Customer] | None:
             return partial(_shown, _customer_of(call.answer))
         case "GET", 304:
             return partial(_shown, Customer(_tag(call)))
-        case "POST", 409 if call.answer["code"] == "customer-exists":
+        case "POST", 409 if call.code == "customer-exists":
             return lambda state: (state,) if state.version else ()
         case "POST", 412:
             return lambda state: (state,) if state.version == _tag(call) and not permits(call, state.version) else ()
@@ -200,9 +200,9 @@ def _seen_of_subscription(call: Call) -> Apply[Subscription] | None:
         case "POST", 412:
             tag = _tag(call)
             return lambda state: (state._replace(version=tag),) if 0 < state.version <= tag and not permits(call, tag) else ()
-        case "POST", 409 if call.answer["code"] == "wrong-subscription-state":
+        case "POST", 409 if call.code == "wrong-subscription-state":
             return lambda state: (state._replace(ended=True),) if state.ended or state.scheduled or state.term else ()
-        case "POST", 409 if call.answer["code"] == "end-already-scheduled":
+        case "POST", 409 if call.code == "end-already-scheduled":
             return lambda state: (state,) if state.scheduled or state.term else ()
         case _, 404:
             return lambda state: () if state.version else (state,)
@@ -266,7 +266,7 @@ def observation(call: Call, seen: Apply[S]) -> Operation[S]:
     not be behind is another rule's.
     """
     version = _tag(call) if call.status in (200, 304, 412) else None
-    return Operation(-inf if call.method == "GET" else call.begin, call.end, seen, str(call), version)
+    return Operation(-inf if call.method == "GET" else call.begin, call.end, seen, str(call), version, observes=True)
 
 
 def versions_asked(call: Call) -> frozenset[int] | None:

@@ -32,7 +32,8 @@ def operations(draw: st.DrawFn) -> list[Operation[int]]:
         apply, value = draw(st.sampled_from([read, write])), draw(st.integers(0, 2))
         unknown = apply is write and draw(st.integers(0, 3)) == 0
         end = inf if unknown else begin + draw(st.integers(0, 5))
-        found.append(Operation(begin, end, partial(apply, value), f"{apply.__name__} {value}"))
+        shown_by = f"{apply.__name__} {value}"
+        found.append(Operation(begin, end, partial(apply, value), shown_by, observes=apply is read))
     return found
 
 

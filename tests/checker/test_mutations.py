@@ -244,6 +244,7 @@ TOLD_DAMAGE: list[tuple[Damage, str]] = [
     (receipt("k1", version=2), "answers: one key was answered with several receipts"),
     (heard(replace(given.CHANGE, status=412, answer={}, **AGAIN)), "answers: acknowledged, and refused when it was sent again"),
     (heard(replace(given.SET, key="k77", status=402)), "answers: acknowledged, but under its key"),
+    (heard(replace(ACKNOWLEDGED["k3"], answer=None)), "answers: acknowledged without a receipt"),
     (answered("k3", {"timezone": "Europe/Berlin"}), f"linearizable: {CUSTOMER}"),
     (answered("k3", {}, asked={"if-match": '"2"'}), f"linearizable: {CUSTOMER}"),
     (answered("k8", {"state": "cancelled"}), f"linearizable: {TRIAL}"),
