@@ -19,6 +19,8 @@ MEASUREMENTS = (
     "restore",
     "importing",
     "recurring",
+    "noisy",
+    "flash_sale",
     "memory",
     "growth",
 )

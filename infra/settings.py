@@ -164,7 +164,7 @@ class Settings(BaseSettings):
         "that is every address (`0.0.0.0`), with `SUBLEDGER_PORT`.",
     )
     max_waiting: int = Field(
-        500,
+        200,
         ge=1,
         description="Commands that may wait for their turn in a partition: a tenant's half as many, less beside others'. More are"
         " answered with 429, or 503 where there is no place for anybody, and `Retry-After`.",

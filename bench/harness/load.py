@@ -51,10 +51,18 @@ class Load:
         return self.answered / self.seconds
 
 
-def load(url: str, request: Request, seconds: float, *, connections: int = CONNECTIONS, per_second: float | None = None) -> Load:
+def load(
+    url: str,
+    request: Request,
+    seconds: float,
+    *,
+    connections: int = CONNECTIONS,
+    per_second: float | None = None,
+    may_be_refused: bool = False,
+) -> Load:
     """Send for so many whole seconds as fast as answers come, or about ``per_second`` in all.
 
-    Raises LoadFailed where an answer is no success, or none comes.
+    Raises LoadFailed where an answer is no success, unless it ``may_be_refused``, or none comes.
 
     ``per_second`` is kept by pauses between a connection's requests, so it holds where answers take much less than a pause.
     """
@@ -73,7 +81,7 @@ def load(url: str, request: Request, seconds: float, *, connections: int = CONNE
     found = orjson.loads(ended.stdout.splitlines()[-1])
     if not found["requests"]:
         raise LoadFailed(f"nothing was answered in {seconds:g} s")
-    if found["refused"] or found["failed"]:
+    if (found["refused"] and not may_be_refused) or found["failed"]:
         raise LoadFailed(f"of {found['requests']} requests {found['refused']} were refused, {found['failed']} not answered")
     return Load(
         answered=found["requests"] * max(1, request.batch),

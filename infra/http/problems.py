@@ -129,7 +129,7 @@ def problem_json(problem: Problem, instance: str, request_id: str) -> bytes:
 
 def render(request: Request, problem: Problem) -> Response:
     """The problem as an answer to this request."""
-    body = problem_json(problem, request.url.path, getattr(request.state, "request_id", ""))
+    body = problem_json(problem, request.scope["path"], getattr(request.state, "request_id", ""))
     return Response(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 

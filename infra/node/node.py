@@ -64,7 +64,7 @@ class Node:
         gateways: Gateways,
         secret: bytes,
         clock: Callable[[], datetime],
-        waiting_max: int = 500,
+        waiting_max: int = 200,
         tracer: Tracer | None = None,
         name: str = "",
         address: str = "",

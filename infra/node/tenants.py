@@ -6,7 +6,7 @@ from collections.abc import Sized
 from time import monotonic
 
 # So many of the clients' commands are decided ahead of their commit in a partition: they fill a window while another is written.
-AHEAD_MAX = 32
+AHEAD_MAX = 16
 # So many of one tenant's in all partitions of a node while others send, too: theirs have to wait for a turn of the loop, for the
 # window under way and for their own, and all of these take longer the more is in them.
 SHARED_AHEAD_MAX = 16

@@ -22,6 +22,8 @@ EMBEDDED = ("--log", "embedded")
 TINY = (
     ("batch", *ROUND, "--customers", "100", *EMBEDDED),
     ("recurring", "--subscriptions", "20", *EMBEDDED),
+    ("noisy", *ROUND, "--connections", "20", *EMBEDDED),
+    ("flash_sale", "--seconds", "1", "--customers", "20", *EMBEDDED),
     ("memory", "--customers", "20", "--minutes", "0.02", *EMBEDDED),
     ("growth", *ROUND, "--customers", "10", "--axis", "events"),
     ("entitlement", *ROUND, "--customers", "20"),

@@ -17,14 +17,14 @@ from tests.integration.kafka.support import until
 
 
 @contextmanager
-def lone_node(log: Log, folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Running, Service]]:
-    """A command node that serves, on a log of its own; ended with the block."""
+def lone_node(log: Log, folder: Path, request: pytest.FixtureRequest, **settings: str) -> Iterator[tuple[Running, Service]]:
+    """A command node that serves, on a log of its own, with these settings; ended with the block."""
     given: Mapping[str, str] = {}
     if log == "kafka":
         bootstrap, environment = request.getfixturevalue("kafka_bootstrap"), f"t{uuid.uuid4().hex[:12]}"
         topics.create(bootstrap, environment, PARTITIONS, 1, 1)
         given = {"environment": environment, "kafka_bootstrap": bootstrap}
-    running = configured(folder / "state", "postgresql://unused", **given, **SECRETS)
+    running = configured(folder / "state", "postgresql://unused", **given, **SECRETS, **settings)
     node = Service("commands", running, folder / "commands.log")
     node.start()
     try:
