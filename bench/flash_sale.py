@@ -76,7 +76,7 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, seconds: float, 
     with deployed(folder, bootstrap) as ledger, watched(ledger) as log:
         told(f"{name}: {customers:,} customers")
         shop = open_shop(ledger, customers)
-        sustained = load(ledger.commands.url, start(shop, PAID, folder), _SUSTAINED_S).per_second
+        sustained = load(ledger.commands.url, start(shop, PAID, folder), min(seconds, _SUSTAINED_S)).per_second
         await_quiet(log)
         told(f"{name}: {sustained:,.0f} commands/s are sustained; the sale")
         times = Times.of(seconds)

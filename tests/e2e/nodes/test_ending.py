@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from subledger_client import AsyncClient, commands
+from subledger_client import AsyncClient, Client, commands
 from tests.e2e.nodes.cluster import Cluster, customer
 from tests.faults.raw import request
 from tests.integration.kafka.support import until
@@ -99,3 +99,22 @@ def test_a_client_that_goes_away_cancels_nothing(two: Cluster) -> None:
     asyncio.run(send_and_go())
     # then it is done
     until(lambda: bool(two.of_customer(customer(external_id), "customer.registered.v1")), 10)
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_batch_goes_on_after_a_takeover(two: Cluster, killed: int) -> None:
+    # given a batch for the customers of both nodes, sent to one of them
+    ids = [f"batch-{killed}-{number}" for number in range(1000)]
+    key = two.headers["Authorization"].split()[1]
+    results: list[int] = []
+    with Client(two.nodes[1].url, key) as client:
+        for result in client.batch(commands.register_customer(storefront="web", external_id=id).keyed(id) for id in ids):
+            if not results:
+                # when a node is killed among its lines, the one that was asked or the other one
+                two.services[killed].kill()
+                two.services[killed].start()
+            results.append(result.status)
+    # then each line has its result in the end, and was done once
+    assert results == [201] * len(ids)
+    assert_registered_once(two, ids)
+    two.wait_ready()
