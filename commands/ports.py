@@ -62,7 +62,9 @@ class Vault(Protocol):
         ...
 
     def wrapped_key(self, key: str) -> bytes | None:
-        """The wrapped data key of ``tenant/customer``, under which something was sealed; None: it was destroyed."""
+        """The wrapped data key of ``tenant/customer``, under which something was sealed; None: it was destroyed. Raises
+        Unavailable.
+        """
         ...
 
     def remember(self, key: str, wrapped: bytes) -> None:

@@ -26,7 +26,8 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from infra.eventlog.log import Keys
+from commands.ports import Unavailable
+from infra.eventlog.log import Keys, LogUnavailable
 
 _FORMAT = b"\x01"
 _KEY_BYTES = 32
@@ -69,7 +70,15 @@ class Vault:
         return self._prefix + nonce + self._master.encrypt(nonce, os.urandom(_KEY_BYTES), self._prefix)
 
     def wrapped_key(self, key: str) -> bytes | None:
-        """The wrapped data key of ``tenant/customer``, under which something was sealed; None: it was destroyed."""
+        """The wrapped data key of ``tenant/customer``, under which something was sealed; None: it was destroyed. Raises
+        Unavailable.
+        """
+        try:
+            return self._find(key)
+        except LogUnavailable as error:
+            raise Unavailable("log_unavailable", "The customer's data key cannot be read now.") from error
+
+    def _find(self, key: str) -> bytes | None:
         return self._committed.get(key) or self._keys.get(key)
 
     def remember(self, key: str, wrapped: bytes) -> None:
@@ -101,8 +110,8 @@ class Vault:
         return values
 
     def open(self, stream: str, field: str, sealed: str, key: str) -> dict[str, str] | None:
-        """``unseal`` with the data key that ``tenant/customer`` has now: what a projector needs."""
-        return self.unseal(self.wrapped_key(key), stream, field, sealed)
+        """``unseal`` with the data key that ``tenant/customer`` has now: what a projector needs. Raises LogUnavailable."""
+        return self.unseal(self._find(key), stream, field, sealed)
 
     def _unwrap(self, wrapped: bytes) -> AESGCM:
         prefix_end = len(self._prefix)

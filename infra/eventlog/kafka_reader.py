@@ -15,6 +15,8 @@ from infra.eventlog.record import Record
 from infra.eventlog.topics import COUNT_KEY, Names
 
 _BATCH = 1000
+# A command node's loop stands still meanwhile.
+_KEY_LIMIT_S = 2.0
 
 # Records were removed, or the position is of another log: to go on elsewhere would skip some.
 _NOT_THERE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
@@ -70,7 +72,7 @@ class KafkaKeys:
 
     def get(self, key: str) -> bytes | None:
         self._read(0)
-        deadline = time.monotonic() + REQUEST_LIMIT_S
+        deadline = time.monotonic() + _KEY_LIMIT_S
         while key not in self._keys:
             if time.monotonic() > deadline:
                 raise LogUnavailable(f"{self._place.topic} has been read up to {self._position}, but holds no data key of {key}")

@@ -15,7 +15,7 @@ HEADER = ("date", "commit", "seed", "seconds", "faults", "commands", "acknowledg
 
 def row(found: Round) -> list[str]:
     """In the order of the header. ``commit`` is that of the working tree, with a + where it was changed."""
-    commit = _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", "--", "*.py") else "")
+    commit = _git("rev-parse", "--short=10", "HEAD") + ("+" if _git("status", "--porcelain", "--", ":/*.py") else "")
     counts = (found.commands, found.acknowledged, found.unknown, found.takeovers, found.ended)
     day = datetime.now(UTC).date().isoformat()
     return [day, commit, str(found.seed), f"{found.seconds:.0f}", found.faults, *map(str, counts), found.verdict]

@@ -36,7 +36,7 @@ from tests.faults.deployment import Postgres
 
 PARTITIONS = 6
 CLIENTS = 12
-NODES, PROJECTORS = 3, 1
+NODES, PROJECTORS = 3, 2
 OK = "ok"
 BALLAST = shutil.ignore_patterns("ballast")
 

@@ -131,7 +131,7 @@ def test_a_data_key_that_is_not_there_is_not_taken_for_a_destroyed_one(
     kafka_bootstrap: str, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A leader that is cut off from the other brokers tells an end that is long past.
-    monkeypatch.setattr(kafka_reader, "REQUEST_LIMIT_S", 1.0)
+    monkeypatch.setattr(kafka_reader, "_KEY_LIMIT_S", 0.5)
     keys = node.log.keys()
     try:
         with pytest.raises(LogUnavailable, match="holds no data key of acme/cus_1"):

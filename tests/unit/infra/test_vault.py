@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands import ports
+from infra.eventlog.log import LogUnavailable
 from infra.vault import Damaged, Vault, VaultError, WrongMasterKey
 
 MASTER = bytes(range(32))
@@ -85,6 +86,18 @@ def test_nothing_clear_and_nothing_repeated_shows() -> None:
     assert "Jane" not in first
     assert set(first) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
     assert vault().new_key() != vault().new_key()
+
+
+def test_a_key_that_cannot_be_read_now_is_no_key_that_is_gone() -> None:
+    class Away(FakeKeys):
+        def get(self, key: str) -> bytes | None:
+            raise LogUnavailable(key)
+
+    away = Vault(MASTER, Away({}))
+    with pytest.raises(ports.Unavailable):  # to whom a command is answered
+        away.wrapped_key(KEY)
+    with pytest.raises(LogUnavailable):  # to the projector, which waits
+        away.open("cus_1", "personal", "sealed", KEY)
 
 
 @pytest.mark.parametrize(
