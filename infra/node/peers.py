@@ -75,7 +75,7 @@ class Peers:
                     end, was_sent = min(now() + PATIENCE_S, last), True
             if now() >= end:
                 raise _given_up(partition, was_sent)
-            await self._owners.refresh(seen)
+            await self._look_again(seen, end)
             if self._owners.of(partition) == address:
                 await asyncio.sleep(random.uniform(PAUSE_S / 2, PAUSE_S))
 
@@ -100,7 +100,13 @@ class Peers:
                 raise _given_up(partition, was_sent=True) from None
             if now() >= end or self._owners.of(partition) == self._address:
                 raise _given_up(partition, was_sent=False)
-            await self._owners.refresh(seen)
+            await self._look_again(seen, end)
+
+    async def _look_again(self, seen: int, end: float) -> None:
+        """Who owns what by now; a log that is away is not waited for beyond ``end``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                await self._owners.refresh(seen)
 
     def owner(self, partition: str) -> str:
         address = self._owners.of(partition)
@@ -133,8 +139,9 @@ class Peers:
         asking = asyncio.ensure_future(self.send(address, request))
         try:
             while not (await asyncio.wait([asking], timeout=LOOK_S))[0]:
-                await self._owners.refresh(self._owners.version)
-                if self._owners.of(partition) != address:
+                looking = asyncio.ensure_future(self._owners.refresh(self._owners.version))
+                await asyncio.wait([asking, looking], return_when=asyncio.FIRST_COMPLETED)
+                if not asking.done() and self._owners.of(partition) != address:
                     raise _Moved
             return asking.result()
         finally:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 import orjson
 import pytest
@@ -31,6 +32,11 @@ def http(status: int, body: object, media_type: str = "application/json", **head
 
 async def done(_: FakeNode) -> bytes:
     return http(201, {"id": "cus_1"}, ETag='"1"', Location="/v1/customers/cus_1")
+
+
+async def late(node: FakeNode) -> bytes:
+    await asyncio.sleep(3 * module.LOOK_S)
+    return await done(node)
 
 
 async def not_mine(_: FakeNode) -> bytes:
@@ -80,10 +86,12 @@ class World:
     owners: dict[str, frozenset[str]] = field(default_factory=dict)
     asked: int = 0
     fails: bool = False
+    answers: Event = field(default_factory=Event)
     here: int = 0
 
     def ask(self) -> Mapping[str, frozenset[str]]:
         self.asked += 1
+        self.answers.wait()
         if self.fails:
             raise LogUnavailable("no broker answers")
         return dict(self.owners)
@@ -114,6 +122,8 @@ class World:
 async def world() -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         found = World(None, stack)  # type: ignore[arg-type]
+        found.answers.set()
+        stack.callback(found.answers.set)
         found.peers = await stack.enter_async_context(open_peers(OWN, Owners(lambda: found.ask())))
         yield found
 
@@ -121,6 +131,11 @@ async def world() -> AsyncIterator[World]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_S", 0.5)
+
+
+@pytest.fixture
+def curious(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soon in doubt about an owner that does not answer."""
     monkeypatch.setattr(module, "LOOK_S", 0.1)
 
 
@@ -189,6 +204,7 @@ def test_an_owner_that_is_gone_is_replaced_by_the_next() -> None:
     run(scenario)
 
 
+@pytest.mark.usefixtures("curious")
 def test_an_owner_that_hangs_is_left_when_it_is_no_owner_any_more() -> None:
     async def scenario(world: World) -> None:
         hanging, owner = await world.node(hangs), await world.node(done)
@@ -250,5 +266,26 @@ def test_while_the_owners_cannot_be_asked_what_is_known_holds() -> None:
             await world.forward()
         owner.behaviour = done
         assert (await world.forward()).status == 201
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("curious")
+def test_a_log_that_hangs_holds_nobody_up() -> None:
+    async def scenario(world: World) -> None:
+        # given a log that does not say who owns what any more
+        owner = await world.node(done)
+        world.owns(owner.address)
+        await world.forward()
+        world.answers.clear()
+        # when an owner takes long, then its answer comes as soon as it is there
+        owner.behaviour = late
+        async with asyncio.timeout(5):
+            assert (await world.forward()).status == 201
+        # and when it is none any more, then that is told when the patience is at an end
+        owner.behaviour = not_mine
+        async with asyncio.timeout(5):
+            with pytest.raises(NotServed):
+                await world.forward()
 
     run(scenario)
