@@ -33,13 +33,16 @@ _STREAM_LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_
 # Less than a server keeps an idle connection, so that it is seldom closed under our hands.
 KEEP_ALIVE_S = 4.0
 
+# A position for each of 1,024 partitions.
+HEADER_BYTES_MAX = 65_536
+
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 # What the node that a client speaks with says itself, or of its own connection.
 _OWN_HEADERS = frozenset({
     "connection", "content-length", "content-type", "date", "keep-alive", "request-id", "server", "transfer-encoding",
 })  # fmt: skip
 
-Outcome = Literal["answered", "not_mine", "unreachable", "broken", "moved"]
+Outcome = Literal["answered", "not_mine", "unreachable", "broken", "moved", "given_up"]
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +77,7 @@ class Peers:
                 if found in ("broken", "moved"):  # after who knows how long
                     end, was_sent = min(now() + PATIENCE_S, last), True
             if now() >= end:
-                raise _given_up(partition, was_sent)
+                raise self._given_up(partition, was_sent)
             await self._look_again(seen, end)
             if self._owners.of(partition) == address:
                 await asyncio.sleep(random.uniform(PAUSE_S / 2, PAUSE_S))
@@ -88,7 +91,7 @@ class Peers:
                 if address:
                     async with self._request(address, request, body, _STREAM_LIMITS) as response:
                         if response.status != 200:
-                            raise _given_up(partition, was_sent=False)
+                            raise self._given_up(partition, was_sent=False)
                         async for piece in response.content.iter_any():
                             yield piece
                     return
@@ -97,9 +100,9 @@ class Peers:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 self.counts["broken"] += 1
                 _log.info("batch broke off", partition=partition, to=address, error=str(error) or type(error).__name__)
-                raise _given_up(partition, was_sent=True) from None
+                raise self._given_up(partition, was_sent=True) from None
             if now() >= end or self._owners.of(partition) == self._address:
-                raise _given_up(partition, was_sent=False)
+                raise self._given_up(partition, was_sent=False)
             await self._look_again(seen, end)
 
     async def _look_again(self, seen: int, end: float) -> None:
@@ -107,6 +110,12 @@ class Peers:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(end):
                 await self._owners.refresh(seen)
+
+    def _given_up(self, partition: str, was_sent: bool) -> Unavailable:
+        self.counts["given_up"] += 1
+        if was_sent:
+            return Unavailable("outcome_unknown", "It may have been done: send it again with the same key.")
+        return NotServed(partition, f"Partition {partition} has no owner that answers now.")
 
     def owner(self, partition: str) -> str:
         address = self._owners.of(partition)
@@ -170,6 +179,7 @@ async def open_peers(address: str, owners: Owners) -> AsyncIterator[Peers]:
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
+        max_field_size=HEADER_BYTES_MAX,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     ) as session:
         yield Peers(address, owners, session)
@@ -177,9 +187,3 @@ async def open_peers(address: str, owners: Owners) -> AsyncIterator[Peers]:
 
 def _is_not_mine(reply: Reply) -> bool:
     return reply.status == 503 and reply.media_type == MEDIA_TYPE and orjson.loads(reply.body)["code"] in NOT_MINE
-
-
-def _given_up(partition: str, was_sent: bool) -> Unavailable:
-    if was_sent:
-        return Unavailable("outcome_unknown", "It may have been done: send it again with the same key.")
-    return NotServed(partition, f"Partition {partition} has no owner that answers now.")
