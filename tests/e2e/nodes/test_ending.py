@@ -16,15 +16,15 @@ from tests.integration.kafka.support import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-SENDERS = 6
+BATCH = 10
 END_LIMIT_S = 5.0
 # So that the nodes have time to start beside them.
-PAUSE_S = 0.02
+PAUSE_S = 0.05
 
 
 async def registering(two: Cluster, prefix: str, senders: list[int], meanwhile: Callable[[], Awaitable[None]]) -> list[str]:
-    """External ids of the customers that were registered while something happened: by one client after the other at each of
-    these nodes. A client's standard patience is all that it has.
+    """External ids of the customers that were registered while something happened: at each of these nodes by a client that sends
+    them one after the other, and by one that sends batches. A client's standard patience is all that it has.
     """
     done: list[str] = []
     ended = asyncio.Event()
@@ -38,12 +38,23 @@ async def registering(two: Cluster, prefix: str, senders: list[int], meanwhile: 
             number += 1
             await asyncio.sleep(PAUSE_S)
 
+    async def send_batches(client: AsyncClient, name: str) -> None:
+        number = 0
+        while not ended.is_set():
+            ids = [f"{prefix}-{name}-{number}-{line}" for line in range(BATCH)]
+            batch = (commands.register_customer(storefront="web", external_id=id) for id in ids)
+            async for result in client.batch(batch):
+                done.append(str(result.answer()["external_id"]))
+            number += 1
+            await asyncio.sleep(PAUSE_S)
+
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as all_of_them:
         key = two.headers["Authorization"].split()[1]
         for number, node in enumerate(senders):
             client = await stack.enter_async_context(AsyncClient(two.nodes[node].url, key))
-            all_of_them.create_task(send(client, str(number)))
-        while len(done) < len(senders):
+            all_of_them.create_task(send(client, f"one-{number}"))
+            all_of_them.create_task(send_batches(client, f"batch-{number}"))
+        while len(done) < 2 * BATCH * len(senders):
             await asyncio.sleep(0.01)
         await meanwhile()
         ended.set()
@@ -65,7 +76,7 @@ def test_no_call_fails_while_one_node_after_the_other_is_restarted(two: Cluster)
             service.start()
             await asyncio.to_thread(two.wait_ready)
 
-    done = asyncio.run(registering(two, "restart", [0, 1] * (SENDERS // 2), restarts))
+    done = asyncio.run(registering(two, "restart", [0, 1, 0, 1], restarts))
     # and every call was answered with what was done once
     assert_registered_once(two, done)
 
@@ -79,7 +90,7 @@ def test_what_is_forwarded_to_a_node_that_is_killed_is_done_once(two: Cluster) -
         two.services[0].start()
         await asyncio.to_thread(two.wait_ready)
 
-    done = asyncio.run(registering(two, "killed", [1] * SENDERS, killed))
+    done = asyncio.run(registering(two, "killed", [1, 1], killed))
     # then every call was answered with what was done once
     assert_registered_once(two, done)
 
