@@ -125,6 +125,27 @@ def _look_again(admin: AdminClient, topic: str) -> None:
         raise LogUnavailable(f"{topic}: {error.args[0].str()}") from error
 
 
+def uncommitted(bootstrap: Bootstrap, place: TopicPartition, end: int) -> list[Message]:
+    """The records from ``place`` up to the one at ``end``, which is there, committed or not. Raises LogUnavailable."""
+    consumer = assigned_consumer(bootstrap, [place], "read_uncommitted")
+    deadline, found, at = time.monotonic() + REQUEST_LIMIT_S, list[Message](), place.offset
+    try:
+        while at < end and time.monotonic() < deadline:
+            for message in consumer.consume(1000, 0.1):
+                error, offset = message.error(), message.offset()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise LogUnavailable(f"{place.topic}/{place.partition}: {error.str()}")
+                assert offset is not None
+                at = max(at, offset)
+                if error is None and offset < end:
+                    found.append(message)
+    finally:
+        consumer.close()
+    if at < end:
+        raise LogUnavailable(f"{place.topic}/{place.partition} gave no answer within {REQUEST_LIMIT_S:.0f} s")
+    return found
+
+
 def record_at(bootstrap: Bootstrap, place: TopicPartition) -> Message | None:
     """The first record at or after ``place``, committed, or None where the log ends before. Raises LogUnavailable."""
     consumer = assigned_consumer(bootstrap, [place])

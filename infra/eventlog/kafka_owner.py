@@ -17,7 +17,7 @@ import structlog
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at
+from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at, uncommitted
 from infra.eventlog.kafka_lane import Lane, Transaction
 from infra.eventlog.kafka_membership import Membership
 from infra.eventlog.kafka_message import headers_of, record_of
@@ -143,7 +143,7 @@ class KafkaOwner:
             transaction.send_offsets([self._names.place(partition, offset)], membership)
             self._check_clock(transaction, begun)
         if not self._readable(place, offset, _PROMPT_S):
-            self._settle_owner_before(partition, before)
+            self._settle_owners_before(partition, before, offset)
             if not self._readable(place, offset, _PATIENCE_S):
                 raise Aborted(f"an open transaction holds back the claim at offset {offset}")
         self._claims[partition] = offset
@@ -158,17 +158,24 @@ class KafkaOwner:
             time.sleep(_GLANCE_S)
         return True
 
-    def _settle_owner_before(self, partition: str, offset: int) -> None:
-        """End what a former owner, dead in the middle of a window, left open: by the transactional ids that its claim names."""
-        record = self._claim_at(partition, offset) if offset >= 0 else None
-        if record is None:
-            _log.warning("no claim of a former owner", partition=partition, offset=offset)
-            return
+    def _settle_owners_before(self, partition: str, committed: int, own: int) -> None:
+        """End what a former owner left open, dead in a window or in its claim: by the transactional ids that the last
+        committed claim names, and those that stand open themselves below our ``own``.
+        """
+        claims = self._open_claims(partition, own)
+        if committed >= 0 and (last := self._claim_at(partition, committed)) is not None:
+            claims.append(last)
         ours = {lane.transactional_id for lane in self._lanes}
-        for transactional_id in orjson.loads(record.value)["transactional_ids"]:
-            if transactional_id not in ours:
-                _log.info("settling a former owner's window", transactional_id=transactional_id, partition=partition)
-                Lane(self._bootstrap, transactional_id).settle()
+        for transactional_id in {name for claim in claims for name in orjson.loads(claim.value)["transactional_ids"]} - ours:
+            _log.info("settling a former owner's window", transactional_id=transactional_id, partition=partition)
+            Lane(self._bootstrap, transactional_id).settle()
+
+    def _open_claims(self, partition: str, below: int) -> list[Record]:
+        """Claims that no committed reader can see yet. Raises LogUnavailable."""
+        place = self._names.place(partition)
+        place.offset = committed_end(self._admin, place)
+        found = [record_of(message, partition) for message in uncommitted(self._bootstrap, place, below)]
+        return [record for record in found if record.is_claim]
 
     def _claim_at(self, partition: str, offset: int) -> Record | None:
         """The claim at an offset. Raises LogUnavailable."""

@@ -13,12 +13,15 @@ import pytest
 from infra.eventlog import kafka_membership
 from infra.eventlog.kafka import KafkaLog
 from infra.eventlog.kafka_lane import Lane
+from infra.eventlog.kafka_message import headers_of
 from infra.eventlog.log import NotOwner
+from infra.eventlog.number import claim_record
 from infra.eventlog.topics import Names
 from tests.integration.kafka.support import (
     ALL,
     Node,
     append,
+    claims,
     commands,
     judge,
     quarantined,
@@ -113,6 +116,22 @@ def test_a_killed_owners_open_window_neither_counts_nor_blocks(kafka_bootstrap: 
     assert commands(judge(read, "0")[1]) == ["kept", "after"]
     assert commands(judge(read, "1")[1]) == ["kept"]
     assert commands(judge(read, "catalog")[1]) == ["kept"]
+
+
+def test_a_killed_owners_open_claim_does_not_block(kafka_bootstrap: str, log: KafkaLog, start: Start) -> None:
+    # given an owner that died in the middle of its claim: no committed one names its transactional ids
+    names = Names(log.environment)
+    lane = Lane(kafka_bootstrap, f"{log.environment}.dead")
+    opened = lane.transaction(frozenset())
+    transaction = opened.__enter__()
+    claim = claim_record("0", 5, datetime.now(UTC), log.environment, "dead", [lane.transactional_id])
+    transaction.produce(names.place("0"), claim.key.encode(), claim.value, headers_of(claim))
+    transaction.flush()
+    # when another claims, then it need not wait for the broker to end that transaction
+    successor = start("127.0.0.1:8002")
+    until(lambda: successor.poll() == ALL)
+    successor.owner.claim("0", 1, datetime.now(UTC))
+    assert claims(judge(read_to_end(log, ["0"]), "0")[1]) == [1]
 
 
 def test_a_node_that_starts_again_settles_its_own_open_window(kafka_bootstrap: str, log: KafkaLog, start: Start) -> None:
