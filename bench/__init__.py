@@ -6,7 +6,11 @@ machine disturbs both. Broker, database, load and server share it. docs/performa
 Owns the measurements and their presentation, no assertion: whether the ledger does the right thing is for the tests to say.
 """
 
+import sys
 from pathlib import Path
+
+# The client is a part of the tree and not installed with the ledger.
+sys.path.append(str(Path(__file__).parents[1] / "sdk" / "python"))
 
 MEASUREMENTS = (
     "windows",
@@ -17,6 +21,9 @@ MEASUREMENTS = (
     "projector",
     "index_rebuild",
     "restore",
+    "takeover",
+    "rolling_restart",
+    "processes",
     "importing",
     "recurring",
     "noisy",

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -142,7 +143,7 @@ def service(
         process = psutil.Popen([sys.executable, *arguments], env=environment, stdout=out, stderr=out, start_new_session=True)
     found = Service(name, f"http://127.0.0.1:{port}", process, output)
     try:
-        await_condition(lambda: _answers(found, ready), f"{name} is not ready: {last_line(output)}")
+        await_condition(lambda: answers(found, ready), f"{name} is not ready: {last_line(output)}")
         yield found
     finally:
         process.terminate()
@@ -153,13 +154,20 @@ def service(
             process.wait()
 
 
-def _answers(found: Service, path: str) -> bool:
+def answers(found: Service, path: str) -> bool:
+    """Whether it answers with success now; raises NotStarted where it has ended."""
     if found.process.poll() is not None:
         raise NotStarted(f"{found.name} ended: {last_line(found.output)}")
     try:
-        return httpx.get(found.url + path, timeout=2, trust_env=False).status_code == httpx.codes.OK
+        return _http().get(found.url + path).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
+
+
+@cache
+def _http() -> httpx.Client:
+    """One for all questions: to make one takes more of the machine than to ask."""
+    return httpx.Client(timeout=2, trust_env=False)
 
 
 def await_condition(holds: Callable[[], bool], otherwise: str, limit_s: float = START_LIMIT_S) -> None:

@@ -18,6 +18,21 @@ def cpu_s(process: psutil.Process) -> float:
     return float(sum(each.user + each.system for each in times))
 
 
+def own_cpu_s(process: psutil.Process) -> float:
+    """The same without its children."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def listener(address: str) -> psutil.Process | None:
+    """The process that listens at ``host:port``; None where it is on another machine, or not ours to look at."""
+    port = int(address.rpartition(":")[2])
+    for each in psutil.net_connections("tcp"):
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid is not None:
+            return psutil.Process(each.pid)
+    return None
+
+
 def rss_mib(process: psutil.Process) -> float:
     """Memory of a process and its children that is resident now, in MiB; what they share counts for each."""
     return float(sum(each.memory_info().rss for each in _all(process)) / 2**20)
