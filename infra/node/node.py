@@ -81,7 +81,6 @@ class Node:
         self.partitions = log.partitions
         self._ledger = tuple(partition for partition in log.partitions if partition != CATALOG)
         self._partitions: dict[str, Served] = {}
-        self._tenants = Tenants(self._partitions)
         self._held: dict[str, list[Ticket]] = {}
         self._broken: dict[str, str] = {}
         self._stopped: dict[str, str] = {}
@@ -103,6 +102,7 @@ class Node:
     async def start(self) -> None:
         """Begin to own, and to fire timers."""
         self._loop = asyncio.get_running_loop()
+        self._tenants = Tenants(self._partitions, self._loop.time)
         self._listener.start()
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._ticking = self._loop.create_task(self._clocks.run())
@@ -413,8 +413,8 @@ class Node:
             self._stopped[name] = f"the outcome of a commit is unknown: {reason}"
             served = self._partitions.pop(name, None)
             if served is not None:
-                _log.error("outcome unknown", partition=name, reason=reason, waiting=len(served.unsettled))
-                self._held[name] = [*served.unsettled, *served.waiting]
+                held = self._held[name] = [*served.unsettled, *served.waiting]
+                _log.error("outcome unknown", partition=name, reason=reason, waiting=len(held))
                 self._forget(served)
 
     def _forget(self, served: Served) -> None:

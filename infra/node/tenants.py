@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from time import monotonic
+from collections.abc import Callable, Sized
 
 # So many of the clients' commands are decided ahead of their commit in a partition: they fill a window while another is written.
 AHEAD_MAX = 16
@@ -15,10 +14,13 @@ SHARED_S = 10.0
 
 
 class Tenants:
-    """Knows whether more than one tenant has sent commands of late. ``partitions`` are those that the node serves."""
+    """Knows whether more than one tenant has sent commands of late. ``partitions`` are those that the node serves, ``time`` the
+    loop's clock.
+    """
 
-    def __init__(self, partitions: Sized) -> None:
+    def __init__(self, partitions: Sized, time: Callable[[], float]) -> None:
         self._partitions = partitions
+        self._time = time
         self._last = ""
         self._shared_until = 0.0
 
@@ -26,11 +28,11 @@ class Tenants:
         """A command of this tenant has come."""
         if tenant != self._last:
             if self._last:
-                self._shared_until = monotonic() + SHARED_S
+                self._shared_until = self._time() + SHARED_S
             self._last = tenant
 
     def ahead_max(self) -> int:
         """How many of a tenant's commands a partition may have on its way now."""
-        if monotonic() > self._shared_until:
+        if self._time() > self._shared_until:
             return AHEAD_MAX
         return max(1, SHARED_AHEAD_MAX // len(self._partitions))
