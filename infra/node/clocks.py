@@ -41,7 +41,8 @@ class Clocks:
         while True:
             more = False
             for partition in list(self._served()):
-                more = self.fire(partition) or more
+                if not partition.gone:  # it may have been lost while others fired
+                    more = self.fire(partition) or more
                 await asyncio.sleep(0)
             await asyncio.sleep(BUSY_S if more else TICK_S)
 

@@ -1,6 +1,6 @@
 """Kafka as far as the ledger rests on it: partitions, transactions and their markers, the last stable offset, producer fencing.
 
-What a request does is done at once and whole; what takes time is on its way to and from here (`tests.simulation.clients`). A
+What a request does is done at once and whole; what takes time is on its way to and from here (`tests.simulation.wire`). A
 commit is decided at the coordinator and answered before its markers stand in the partitions, each of which comes when it comes.
 """
 

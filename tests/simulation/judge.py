@@ -23,18 +23,22 @@ from tests.checker.history import Book, Capture, Charge, History, ReaderState, R
 from tests.checker.history import Call as CheckedCall
 from tests.integration.eventlog.ledger import rows
 from tests.simulation.broker import Entry, Place
-from tests.simulation.clients import Message
 from tests.simulation.requests import SECRET, TENANT
+from tests.simulation.wire import Message
 from tests.simulation.world import Attempt, Call, Shown, World
 
 
 class Judge:
-    """Watches ``world`` while it runs. ``violations`` is what was found, a line each; ``commands`` how many count."""
+    """Watches ``world`` while it runs. ``violations`` is what was found, a line each; ``commands`` how many count.
 
-    def __init__(self, world: World) -> None:
+    ``compares_rows``: the indexes' rows, too, with those of indexes made anew, which takes as long as all the rest.
+    """
+
+    def __init__(self, world: World, *, compares_rows: bool) -> None:
         self.violations: list[str] = []
         self.commands = 0
         self._world = world
+        self._compares_rows = compares_rows
         self._hashes: set[str] = set()
         self._attempts: set[str] = set()
         world.cluster.on_decided = self._decided
@@ -87,16 +91,17 @@ class Judge:
             secret=SECRET,
             book=_book(world),
             states=[_state(f"the index of {name}", each) for name, each in served],
-            digests={
-                "live": {each.name: _digest(each.queries.path) for _, each in served},
-                "rebuilt": {
-                    _name(place): _rebuilt(world, place, folder / f"anew-{_name(place)}.sqlite")
-                    for place in world.group.places
-                    if _name(place) in {each.name for _, each in served}
-                },
-            },
+            digests=self._digests(folder, [each for _, each in served]) if self._compares_rows else {},
             settled_at=now.isoformat() if settled else "",
         )
+
+    def _digests(self, folder: Path, served: Sequence[Served]) -> dict[str, dict[str, str]]:
+        """Of the rows in each index that is in use, and in one made anew."""
+        places = {_name(place): place for place in self._world.group.places}
+        anew = {
+            name: _rebuilt(self._world, places[name], folder / f"anew-{name}.sqlite") for name in (each.name for each in served)
+        }
+        return {"live": {each.name: _digest(each.queries.path) for each in served}, "rebuilt": anew}
 
 
 def _name(place: Place) -> str:

@@ -12,10 +12,14 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from confluent_kafka import TopicPartition
+
 from commands.timers import timer_command
 from domain.payment.aggregate import Payment
+from infra.eventlog.kafka_owner import KafkaOwner
 from infra.eventlog.listener import Entry
-from infra.eventlog.log import Owner
+from infra.eventlog.log import NotOwner, Owner, nothing
+from infra.eventlog.record import Record
 from infra.eventlog.takeover import Takeover
 from infra.eventlog.window import WindowThread
 from infra.eventlog.window_commit import WindowCommit
@@ -50,6 +54,35 @@ def serve_without_reading_the_claim() -> AbstractContextManager[Any]:
         return self._catch_up.derived(partition)
 
     return patch.object(Takeover, "_advance", advance)
+
+
+def fence_before_delivery() -> AbstractContextManager[Any]:
+    """The fence is asked while records are on their way: a claim may come to stand before them."""
+
+    def commit(
+        self: KafkaOwner,
+        records: Sequence[Record],
+        data_keys: Mapping[str, bytes],
+        proves: frozenset[str],
+        meanwhile: Callable[[], None] = nothing,
+    ) -> Mapping[str, int]:
+        last = {record.partition: position for position, record in enumerate(records)}
+        partitions = proves | last.keys()
+        membership, assigned = self._membership.proof()
+        if missing := partitions - (assigned & self._claims.keys()):
+            raise NotOwner(missing)
+        positions = [self._names.place(partition, self._claims[partition]) for partition in partitions]
+        with self._transaction(partitions) as transaction:
+            for position, record in enumerate(records):
+                self._produce(transaction, record, report=last[record.partition] == position)
+            for key, wrapped in data_keys.items():
+                transaction.produce(TopicPartition(self._names.keys, 0), key.encode(), wrapped, [], report=False)
+            meanwhile()
+            transaction.send_offsets(positions, membership)
+            transaction.flush()
+        return {partition: self._offset(transaction, partition) + 1 for partition in last}
+
+    return patch.object(KafkaOwner, "commit", commit)
 
 
 def decide_again_when_unknown() -> AbstractContextManager[Any]:
@@ -119,6 +152,7 @@ MISTAKES: Mapping[str, Mistake] = {
     for mistake in (
         answer_before_commit,
         serve_without_reading_the_claim,
+        fence_before_delivery,
         decide_again_when_unknown,
         fire_timers_twice,
         call_before_commit,

@@ -21,8 +21,11 @@ import confluent_kafka.admin
 import infra.eventlog
 import infra.node
 from infra.eventlog.topics_check import refuse_unsafe
-from tests.simulation.clients import Admin, GroupConsumer, Producer, Reading, Wire
+from tests.simulation.member import Member
+from tests.simulation.producer import Producer
+from tests.simulation.reading import Admin, Reading
 from tests.simulation.threads import Threads
+from tests.simulation.wire import Wire
 
 _PACKAGES = (infra.eventlog, infra.node)
 
@@ -48,9 +51,9 @@ def _stand_ins(wire: Wire) -> Mapping[int, Any]:
     """By the identity of what they stand in for."""
     threads, members = Threads(wire.kernel), count(1)
 
-    def consumer(settings: Mapping[str, Any]) -> GroupConsumer | Reading:
+    def consumer(settings: Mapping[str, Any]) -> Member | Reading:
         if settings.get("group.protocol") == "consumer":
-            return GroupConsumer(wire, next(members))
+            return Member(wire, next(members))
         return Reading(wire, settings)
 
     return {
@@ -81,7 +84,11 @@ def _places() -> list[tuple[ModuleType, str, Any]]:
 _PLACES = _places()
 
 # How often the code under simulation looks around while nothing happens: no promise rests on it, and most of a run would be that.
-_SELDOM = (("infra.eventlog.window", "IDLE_S", 0.25), ("infra.node.clocks", "TICK_S", 0.5))
+_SELDOM = (
+    ("infra.eventlog.window", "IDLE_S", 0.25),
+    ("infra.node.clocks", "TICK_S", 0.5),
+    ("infra.node.follower", "POLL_S", 1.0),
+)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tests.simulation.faults import EFFECTS, POINTS, Armed, Effect, Point
 from tests.simulation.requests import PRICES, Request
 from tests.simulation.world import World
 
-HORIZON_S = 12.0
+HORIZON_S = 11.0
 TOKENS = ("sim_ok", "sim_ok", "sim_decline_ok", "sim_decline", "sim_timeout", "sim_lost", "sim_unknown")
 
 
@@ -197,7 +197,10 @@ class Warp:
 def schedule(seed: int, nodes: int) -> list[Step]:
     """The steps of a seed, in the order of their times."""
     random = Random(f"steps {seed}")
-    steps: list[Step] = [*_requests(random), *(_fault(random, "abc"[:nodes]) for _ in range(random.randint(0, 5)))]
+    asks = _requests(random)
+    steps: list[Step] = [*asks, *(_fault(random, "abc"[:nodes]) for _ in range(random.randint(0, 5)))]
+    if random.random() < 0.3:
+        steps += _zombie(random.choice("abc"[:nodes]), random.choice(asks).at, random.choice((7.0, 9.0)))
     steps += [Warp(_time(random), random.choice((2, 12, 25, 49))) for _ in range(random.randint(0, 3))]
     return sorted(steps, key=lambda step: step.at)
 
@@ -223,6 +226,11 @@ def _requests(random: Random) -> list[Ask]:
             found.append(_ask(begin, kind, customer, number + 1, detail))
     again = [Ask(round(ask.at + random.expovariate(0.5), 3), ask.request) for ask in found if random.random() < 0.25]
     return found + again
+
+
+def _zombie(node: str, at: float, seconds: float) -> list[Step]:
+    """A node that goes on, after its partitions went elsewhere, with a window whose records have not all left it."""
+    return [SlowRecords(at - 0.002, 0.1, 1.0), Strike(at - 0.001, node, "proved", "pause", seconds, 0)]
 
 
 def _ask(at: float, kind: str, customer: int, number: int, detail: str) -> Ask:

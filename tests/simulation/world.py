@@ -21,13 +21,13 @@ from infra.node.node import Node
 from infra.psp.registry import Gateways
 from infra.vault import Vault
 from tests.simulation.broker import Cluster
-from tests.simulation.clients import Wire
 from tests.simulation.faults import Faults
 from tests.simulation.group import Group
 from tests.simulation.kernel import Host, Kernel
 from tests.simulation.loop import SimLoop
 from tests.simulation.provider import Provider
 from tests.simulation.requests import SECRET, Request, command_of, shop
+from tests.simulation.wire import Wire
 from tests.window import InThread
 
 BEGIN_S = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
