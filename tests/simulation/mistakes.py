@@ -130,18 +130,6 @@ def call_before_commit() -> Iterator[None]:
         yield
 
 
-def forget_who_waits() -> AbstractContextManager[Any]:
-    """What waits when a partition is lost is not told so."""
-
-    def on_stopped(self: Node, partitions: frozenset[str], reason: str) -> None:
-        for name in partitions:
-            self._stopped[name] = reason
-            if (served := self._partitions.pop(name, None)) is not None:
-                self._forget(served)
-
-    return patch.object(Node, "on_stopped", on_stopped)
-
-
 def _retrieved(future: Future[Any]) -> None:
     if not future.cancelled():
         future.exception()
@@ -156,6 +144,5 @@ MISTAKES: Mapping[str, Mistake] = {
         decide_again_when_unknown,
         fire_timers_twice,
         call_before_commit,
-        forget_who_waits,
     )
 }
