@@ -39,6 +39,7 @@ class KafkaLog:
         self._address = address or node
         self._clock = clock
         self._admin = AdminClient(client(bootstrap))
+        self._group_admin = AdminClient(client(bootstrap))
         self._topics = self._describe()
         count = self._topics[self._names.events][1]
         self._partitions = (CATALOG, *(str(number) for number in range(count)))
@@ -85,11 +86,13 @@ class KafkaLog:
 
     def owners(self) -> dict[str, frozenset[str]]:
         """Raises LogUnavailable."""
-        asked = self._admin.describe_consumer_groups([self._names.owners], request_timeout=REQUEST_LIMIT_S)
+        asked = self._group_admin.describe_consumer_groups([self._names.owners], request_timeout=REQUEST_LIMIT_S)
         try:
             members = asked[self._names.owners].result().members
         except KafkaException as error:
-            raise LogUnavailable(f"{self._names.owners}: {error.args[0].str()}") from error
+            # A client keeps to the coordinator that it once found, for a quarter of an hour, also where that is none any more.
+            self._group_admin = AdminClient(client(self._bootstrap))
+            raise LogUnavailable(f"{self._names.owners}: {error.args[0].str() or error.args[0].name()}") from error
         found: dict[str, frozenset[str]] = {}
         for member in members:  # a node that came back may stand there twice, until its former session is over
             places = member.assignment.topic_partitions if member.assignment is not None else ()

@@ -35,20 +35,19 @@ class Membership:
     def __init__(self, bootstrap: Bootstrap, names: Names, group: str, address: str) -> None:
         self._names = names
         self._group = group
-        self._consumer = Consumer(
-            client(
-                bootstrap,
-                **{
-                    "group.id": group,
-                    "group.protocol": "consumer",
-                    "client.id": address,  # by it others find who owns what
-                    "isolation.level": "read_uncommitted",  # else ``committed`` waits for a dead owner's open window
-                    "max.poll.interval.ms": POLL_LIMIT_MS,
-                    "enable.auto.commit": False,
-                    "enable.auto.offset.store": False,
-                },
-            )
+        self._settings = client(
+            bootstrap,
+            **{
+                "group.id": group,
+                "group.protocol": "consumer",
+                "client.id": address,  # by it others find who owns what
+                "isolation.level": "read_uncommitted",  # else ``committed`` waits for a dead owner's open window
+                "max.poll.interval.ms": POLL_LIMIT_MS,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+            },
         )
+        self._consumer = Consumer(self._settings)
         self._joined = False
         self._gained: set[str] = set()
         self._lost: set[str] = set()
@@ -82,11 +81,27 @@ class Membership:
 
     def close(self) -> None:
         """Leave the group. A coordinator that does not answer is not waited for: the session's end says the same."""
-        leaving = Thread(target=self._consumer.close, name="leave-group", daemon=True)
-        leaving.start()
+        leaving = self._leave()
         leaving.join(_CLOSE_LIMIT_S)
         if leaving.is_alive():
             _log.warning("the group was not left in time", group=self._group)
+
+    def _leave(self) -> Thread:
+        leaving = Thread(target=self._consumer.close, name="leave-group", daemon=True)
+        leaving.start()
+        return leaving
+
+    def _join_anew(self) -> None:
+        """As a new member, who owns nothing yet.
+
+        A client that stood still for too long leaves the group by itself, and joins again when it is polled; but not always
+        where the group's coordinator had been cut off or moved meanwhile: minutes later it was no member yet.
+        """
+        self._lost |= self.assigned()
+        self._gained.clear()
+        self._leave()
+        self._consumer = Consumer(self._settings)
+        self._join()
 
     def _join(self) -> None:
         topics = [self._names.events, self._names.catalog]
@@ -101,6 +116,8 @@ class Membership:
         if error.fatal() or error.code() in _FATAL:
             raise LogUnavailable(f"{self._group}: {error.str()}")
         _log.warning("group", group=self._group, error=error.str())
+        if error.code() == KafkaError._MAX_POLL_EXCEEDED:
+            self._join_anew()
 
     def _change(self) -> Change:
         change = Change(frozenset(self._gained), frozenset(self._lost))
@@ -109,12 +126,16 @@ class Membership:
         return change
 
     def _on_assign(self, consumer: Consumer, places: Sequence[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return
         consumer.incremental_assign([TopicPartition(place.topic, place.partition, OFFSET_END) for place in places])
         consumer.pause(list(places))
         self._gained.update(self._names.partition(place) for place in places)
 
     def _on_revoke(self, consumer: Consumer, places: Sequence[TopicPartition]) -> None:
         consumer.incremental_unassign(list(places))
+        if consumer is not self._consumer:  # a former one, which is leaving
+            return
         gone = {self._names.partition(place) for place in places}
         self._gained -= gone
         self._lost |= gone

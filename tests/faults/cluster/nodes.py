@@ -41,9 +41,6 @@ class Node:
         draft.write_text(str(offset_s))
         draft.rename(self.clock)
 
-    def ready(self) -> bool:
-        return ready(self.running.settings)
-
     def processes(self) -> list[psutil.Process]:
         """Itself and, once it has one, its window process."""
         node = self.service.process()
@@ -64,10 +61,9 @@ class Ledger:
         self.nodes = [
             Node(network, host, running(host), folder, stack) for name, host in hosts.items() if name.startswith("node")
         ]
-        self.projectors = [
-            Service("project", running(host), folder / f"{name}.log", host.enter)
-            for name, host in hosts.items() if name.startswith("projector")
-        ]  # fmt: skip
+        projecting = {name: running(host) for name, host in hosts.items() if name.startswith("projector")}
+        self.projectors = [Service("project", its, folder / f"{name}.log", hosts[name].enter) for name, its in projecting.items()]
+        self._projecting = [its.settings for its in projecting.values()]
         asked = running(hosts["queries"])
         self.queries_url = asked.url
         self.queries = Service("queries", asked, folder / "queries.log", hosts["queries"].enter)
@@ -76,6 +72,13 @@ class Ledger:
     @property
     def services(self) -> list[Service]:
         return [*(node.service for node in self.nodes), *self.projectors, self.queries]
+
+    def unready(self) -> list[str]:
+        """Nodes and projectors that are not ready."""
+        return [node.host.name for node in self.nodes if not ready(node.running.settings)] + self.unready_projectors()
+
+    def unready_projectors(self) -> list[str]:
+        return [settings.node for settings in self._projecting if not ready(settings)]
 
     def start(self) -> None:
         """All of it; ended with the stack, the stopped ones too."""

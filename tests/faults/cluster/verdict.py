@@ -31,8 +31,8 @@ SHOWN_MAX = 5
 
 
 def await_recovery(ledger: Ledger) -> None:
-    """Until every node serves what is its own. Raises TimeoutError."""
-    await_all(ledger, lambda: [node.host.name for node in ledger.nodes if not node.ready()], "are not ready")
+    """Until every node serves what is its own, and every projector projects. Raises TimeoutError."""
+    await_all(ledger, ledger.unready, "are not ready")
 
 
 def await_all(ledger: Ledger, missing: Callable[[], object], otherwise: str) -> None:
@@ -57,6 +57,7 @@ def judge(ledger: Ledger, folder: Path) -> Mapping[str, int]:
     records = logs.from_kafka(running.settings.kafka_bootstrap, running.settings.environment)
     ends = {name: partition[-1].offset + 1 for name, partition in records.items()}
     await_all(ledger, lambda: _behind(running.dsn, ends), "are not in the read models")
+    await_all(ledger, ledger.unready_projectors, "are not ready")
     for projector in ledger.projectors:
         code = projector.terminate()
         assert code == 0, f"a projector ended with exit code {code}"

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from infra.eventlog import kafka_membership
 from infra.eventlog.kafka import KafkaLog
 from infra.eventlog.kafka_lane import Lane
 from infra.eventlog.kafka_message import headers_of
-from infra.eventlog.log import NotOwner
+from infra.eventlog.log import LogUnavailable, NotOwner
 from infra.eventlog.number import claim_record
 from infra.eventlog.topics import Names
 from tests.integration.kafka.support import (
@@ -65,15 +68,55 @@ def test_a_member_that_was_put_out_is_refused_by_the_broker(start: Start, monkey
     # when it writes, or only proves, with the old idea of what is its own, then the broker refuses it
     with pytest.raises(NotOwner):
         stalled.owner.commit([], {}, frozenset({"0"}))
-    stalled.owner.poll(0.05)
+    first = stalled.owner.poll(0.05)
     with pytest.raises(NotOwner):
         stalled.write(append("1", "lost"))
-    # and its next poll says so
-    until(lambda: stalled.poll() < ALL)
+    # and it is told so when it polls
+    until(lambda: first.lost or stalled.owner.poll(0.05).lost)
     successor.write(append("0", "after"), append("1", "after"))
     read = read_to_end(successor.log)
     assert commands(judge(read, "0")[1]) == ["before", "after"]
     assert commands(judge(read, "1")[1]) == ["after"]
+
+
+def test_who_stood_still_for_too_long_comes_back_as_a_new_member(
+    kafka_bootstrap: str, environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a member that owns all
+    monkeypatch.setattr(kafka_membership, "POLL_LIMIT_MS", 1000)
+    names = Names(environment)
+    membership = kafka_membership.Membership(kafka_bootstrap, names, names.owners, "node")
+
+    def gains() -> bool:
+        membership.poll(0.1)
+        return membership.assigned() == ALL
+
+    try:
+        until(gains)
+        consumer = membership._consumer
+        # when it is not polled for longer than the client allows
+        time.sleep(1.5)
+        # then it owns nothing any more, and is given all again, as another member
+        until(lambda: membership.poll(0.1).lost)
+        until(gains)
+        assert membership._consumer is not consumer
+    finally:
+        membership.close()
+
+
+def test_owners_that_a_former_coordinator_does_not_tell_are_asked_for_anew(
+    log: KafkaLog, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a client that keeps to a coordinator which is none any more
+    start("127.0.0.1:8001").take_over()
+    refused: Future[object] = Future()
+    refused.set_exception(KafkaException(KafkaError(KafkaError.NOT_COORDINATOR)))
+    asked = {Names(log.environment).owners: refused}
+    monkeypatch.setattr(log, "_group_admin", SimpleNamespace(describe_consumer_groups=lambda *_, **__: asked))
+    # when the owners are asked for, then they are not known; but they are the next time
+    with pytest.raises(LogUnavailable):
+        log.owners()
+    assert log.owners() == {"127.0.0.1:8001": ALL}
 
 
 def test_a_takeover_reads_every_acknowledged_window(start: Start) -> None:
