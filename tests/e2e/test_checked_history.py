@@ -105,7 +105,7 @@ def test_a_real_history_keeps_every_promise(running: Running) -> None:
         time.sleep(0.5)
     # then nothing is wrong, and it was not a check of nothing
     assert verdict.violations == []
-    assert verdict.counts["acknowledged"] > 100
+    assert verdict.counts["acknowledged"] > 60
     assert verdict.counts["refused"] > 20
     assert verdict.counts["captures"] > 0
     # and one record less, one answer more, or one read of the past is found
