@@ -146,7 +146,8 @@ def service(
         await_condition(lambda: answers(found, ready), f"{name} is not ready: {last_line(output)}")
         yield found
     finally:
-        process.terminate()
+        if process.poll() is None:  # else it has ended by itself
+            process.terminate()
         try:
             process.wait(STOP_LIMIT_S)
         except psutil.TimeoutExpired:
