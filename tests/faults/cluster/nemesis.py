@@ -18,19 +18,21 @@ _log = structlog.get_logger(__name__)
 def torment(site: Site, planned: Sequence[Planned], seconds: float, told: Callable[[str], None]) -> None:
     """For so long; nothing is wrong any more when it returns, however it does. ``told`` hears what begins."""
     strikes = {name: strike for name, (_, strike) in (FAULTS | FAULTS_OF_HOSTS).items()}
-    begun = time.monotonic()
-    coming, under_way = sorted(planned, key=lambda each: each.at_s), list[tuple[float, Undo]]()
+    begun, under_way = time.monotonic(), dict[Planned, Undo]()
+    # In this order even where one takes so long that the next is late: a fault that is healed after the next has begun would
+    # start twice what was killed twice.
+    coming = sorted([(each.at_s, each) for each in planned] + [(each.ends_s, each) for each in planned], key=lambda it: it[0])
     try:
         while (now_s := time.monotonic() - begun) < seconds:
-            for ends_s, undo in [each for each in under_way if each[0] <= now_s]:
-                under_way.remove((ends_s, undo))
-                undo()
-            while coming and coming[0].at_s <= now_s:
-                fault = coming.pop(0)
-                told(str(fault))
-                under_way.append((fault.ends_s, strikes[fault.fault](site, fault.targets)))
+            while coming and coming[0][0] <= now_s:
+                _, fault = coming.pop(0)
+                if fault in under_way:
+                    under_way.pop(fault)()
+                else:
+                    told(str(fault))
+                    under_way[fault] = strikes[fault.fault](site, fault.targets)
             site.ledger.keep()
             time.sleep(_TICK_S)
     finally:
-        for _, undo in under_way:
+        for undo in under_way.values():
             undo()
