@@ -62,7 +62,7 @@ def _measured(bootstrap: str, folder: Path, rounds: int) -> Iterator[Line]:
     with nodes(folder, bootstrap, _NODES) as cluster:
         shop = open_shop(cluster.deployment, 0)
         asyncio.run(_restarted(cluster, shop, rounds, calls, found))
-        verdict = judged(cluster, calls, "acknowledged commands")
+        verdict = judged(cluster, calls, "answers and log")
     failed = [one for one in (*found.before, *found.during) if one.answered is None]
     for one in failed[:1]:
         told(f"failed: {one.error}")
