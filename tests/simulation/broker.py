@@ -78,6 +78,10 @@ class Partition:
             if not entry.marker and (entry.transaction is None or entry.transaction.state == "committed"):
                 yield offset, entry
 
+    def written(self, start: int) -> Iterable[tuple[int, Entry]]:
+        """What any other reader sees."""
+        return ((offset, self.entries[offset]) for offset in range(start, len(self.entries)) if not self.entries[offset].marker)
+
 
 class Cluster:
     """``wall`` gives the brokers' time, in seconds since 1970. ``on_decided`` hears of a commit the moment it is decided."""

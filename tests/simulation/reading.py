@@ -30,6 +30,20 @@ class Reading:
         self._positions = {(place.topic, place.partition): place.offset for place in places}
 
     def poll(self, timeout: float) -> Message | None:
+        self._await(timeout)
+        return self._buffer.pop(0) if self._buffer else None
+
+    def consume(self, count: int, timeout: float) -> list[Message]:
+        if not self._buffer:
+            self._await(timeout)
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+    def close(self) -> None:
+        self._positions.clear()
+
+    def _await(self, timeout: float) -> None:
+        """Until there is something to read, or for a time."""
         deadline = self._kernel.now + timeout
         if timeout > 0:
             self._kernel.sleep(min(timeout, self._kernel.latency(FETCH_S)))
@@ -38,14 +52,6 @@ class Reading:
         while not self._buffer and self._kernel.now < deadline:
             self._kernel.park(self._wire.cluster, deadline - self._kernel.now)
             self._fetch()
-        return self._buffer.pop(0) if self._buffer else None
-
-    def consume(self, count: int, timeout: float) -> list[Message]:  # noqa: ARG002
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        return taken
-
-    def close(self) -> None:
-        self._positions.clear()
 
     def _fetch(self) -> None:
         """Into the buffer, unless it is on its way still."""
@@ -53,8 +59,10 @@ class Reading:
             return
         for place, position in self._positions.items():
             partition = self._wire.cluster.partitions[place]
-            self._buffer += [Message(place, offset, entry) for offset, entry in partition.committed(position)]
-            end = self._positions[place] = max(position, partition.stable)
+            found = partition.written(position) if self._uncommitted else partition.committed(position)
+            self._buffer += [Message(place, offset, entry) for offset, entry in found]
+            end = len(partition.entries) if self._uncommitted else partition.stable
+            end = self._positions[place] = max(position, end)
             if self._told.get(place) != end:
                 self._told[place] = end
                 self._buffer.append(Message(place, end, None, KafkaError(KafkaError._PARTITION_EOF)))
