@@ -17,6 +17,7 @@ from bench.harness.deployment import NotStarted
 from bench.harness.load import LoadFailed
 from bench.harness.result import Line
 from infra.expected import EXPECTED, one_line
+from infra.logging import configure_logging
 from tests.kafka_broker.local import BrokerError
 from tests.kafka_broker.provide import kafka
 
@@ -40,6 +41,7 @@ OneLog = Annotated[LogName | None, typer.Option("--log", help="Measure on this l
 def main(measurement: Callable[..., None]) -> None:
     """Run a measurement with its options from the command line; what it started ends with it, by a signal too."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    configure_logging("warning")
     try:
         app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
         app.command()(measurement)

@@ -28,7 +28,7 @@ CLOSE_LIMIT_S = 7.0
 BEAT_S = 1.0
 # Beats of our own, which stand still where we do: a machine that was suspended is no reason.
 START_BEATS = 60
-SILENT_BEATS = 5
+SILENT_BEATS = 10
 
 _log = structlog.get_logger(__name__)
 

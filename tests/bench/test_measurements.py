@@ -23,7 +23,6 @@ TINY = (
     ("batch", *ROUND, "--customers", "100", *EMBEDDED),
     ("recurring", "--subscriptions", "20", *EMBEDDED),
     ("noisy", *ROUND, "--connections", "20", *EMBEDDED),
-    ("flash_sale", "--seconds", "1", "--customers", "20", *EMBEDDED),
     ("memory", "--customers", "20", "--minutes", "0.02", *EMBEDDED),
     ("growth", *ROUND, "--customers", "10", "--axis", "events"),
     ("entitlement", *ROUND, "--customers", "20"),
@@ -31,6 +30,7 @@ TINY = (
     ("projector", "--rounds", "1", "--rows", "10", *EMBEDDED),
 )
 ON_KAFKA = (
+    ("windows", "--rounds", "1"),
     ("commands", *ROUND, "--customers", "20", "--log", "kafka"),
     ("index_rebuild", "--rounds", "1", "--rows", "10"),
     ("restore", "--rounds", "1", "--rows", "10", "--events", "2000"),
