@@ -16,6 +16,8 @@ from commands.subscription.end_trial import end_trial
 from commands.unit import Unit
 from domain.event import Aggregate
 
+TIMER = "timer"  # the actor of what no client sent
+
 TIMERS: dict[str, Callable[[Unit, str], Aggregate]] = {
     "retry": retry,
     "cancel": cancel_as_scheduled,
@@ -33,7 +35,7 @@ def timer_command(tenant: str, customer: str, stream: str, kind: str, due: datet
         customer=customer,
         id=f"timer:{stream}/{kind}/{due.astimezone(UTC).isoformat()}",
         handler=lambda unit: fire(unit, stream),
-        actor="timer",
+        actor=TIMER,
         at=at or due,
         name=f"timer_{kind}",
     )

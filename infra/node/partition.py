@@ -16,7 +16,7 @@ from opentelemetry.trace import Span
 from commands.command import Command
 from commands.ports import Answer, NotServed, QueueFull, Remembered, Succession, Unavailable
 from commands.shard import Decided, Replay, Shard
-from commands.timers import timer_command
+from commands.timers import TIMER, timer_command
 from domain.errors import Refusal
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
@@ -282,8 +282,12 @@ class Served:
         for ticket in tickets:
             if ticket.deadline and ticket.deadline < loop_time:
                 fail(ticket, Unavailable("log_unavailable", f"The log cannot be written: {reason}"))
-            else:
+            elif ticket.command.actor != TIMER:
+                self._begin(ticket)
+            elif self.shard.on_clock(ticket.command.key):
                 self.admit(ticket)
+            else:  # what is due by now fires again: by another clock it may be less, and by a later time one may do for several
+                fail(ticket, Unavailable("log_unavailable", f"It fires again: {reason}"))
 
 
 def fail(ticket: Ticket, error: Refusal | Unavailable) -> None:
