@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -177,7 +178,8 @@ class World:
 
     async def _stop(self, server: Server, host: Host) -> None:
         assert server.node is not None
-        await server.node.close()
+        with suppress(TimeoutError):  # its window process is killed then, and it ends all the same
+            await server.node.close()
         self.kernel.after(0, self._end, server, host)
 
     def _gone(self, server: Server) -> None:
