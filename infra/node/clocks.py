@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -35,6 +36,7 @@ class Clocks:
     def __init__(self, served: Callable[[], Iterable[Served]], effects: Effects) -> None:
         self._served = served
         self._effects = effects
+        self._advancing: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self) -> None:
         """Fire wall-clock timers until cancelled."""
@@ -77,16 +79,18 @@ class Clocks:
         await asyncio.gather(*(self._advance_partition(partition, name, clock.now, limit) for partition in list(partitions)))
 
     async def _advance_partition(self, partition: Served, name: str, until: datetime, limit: asyncio.Semaphore) -> None:
-        for customer in self._effects.customers():
-            if _lives_on(partition, customer, name):
-                await self._effects.idle(customer)
-
         async def one(key: str) -> None:
             async with limit:
                 await self._advance_customer(partition, key, until)
 
-        while due := partition.checked().queries.due_timers(name, until, inclusive=False, limit=BATCH):
-            await asyncio.gather(*(one(key) for key in dict.fromkeys(timer.key for timer in due)))
+        # One at a time: what another one has under way is neither due any more nor done.
+        async with self._advancing.setdefault((partition.name, name), asyncio.Lock()):
+            await partition.rest()
+            for customer in self._effects.customers():
+                if _lives_on(partition.checked(), customer, name):
+                    await self._effects.idle(customer)
+            while due := partition.checked().queries.due_timers(name, until, inclusive=False, limit=BATCH):
+                await asyncio.gather(*(one(key) for key in dict.fromkeys(timer.key for timer in due)))
 
     async def _advance_customer(self, partition: Served, key: str, until: datetime) -> None:
         tenant, _, customer = key.partition("/")

@@ -107,6 +107,11 @@ class Served:
         now = self._wall()
         return now if self._decided_at is None else max(now, self._decided_at)
 
+    async def rest(self) -> None:
+        """Until all that is decided by now is answered."""
+        if futures := [ticket.future for ticket in self.unsettled]:
+            await asyncio.wait(futures)
+
     def fire_due(self, key: str, at_most: int = sys.maxsize) -> None:
         """Let every timer of a customer that is due by now go first."""
         now = self.now()

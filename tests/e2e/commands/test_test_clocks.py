@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +35,24 @@ def test_an_advance_answers_when_all_that_follows_is_committed(api: Api) -> None
     for customer in customers:
         last = api.records(customer)[-1]
         assert last.sequence <= int(shown[last.partition])
+
+
+def test_advances_at_once_all_wait_for_the_end(api: Api) -> None:
+    # given
+    api.done("/v1/test-clocks", {"id": "c", "now": "2026-01-31T00:00:00Z"})
+    customers = [api.customer(test_clock="c") for _ in range(5)]
+    for customer in customers:
+        api.subscription(customer)
+    # when
+    with ThreadPoolExecutor(4) as threads:
+        sent = [threads.submit(api.post, "/v1/test-clocks/c/advance", {"now": "2026-12-31T00:00:01Z"}) for _ in range(4)]
+        answers = [future.result() for future in sent]
+    # then whichever moved the clock, what followed is before the positions that each was told
+    assert [answer.status_code for answer in answers] == [200] * 4
+    ends = [record for customer in customers for record in api.records(customer)[-1:]]
+    for answer in answers:
+        shown = dict(position.split("@") for position in answer.json()["positions"])
+        assert all(end.sequence <= int(shown[end.partition]) for end in ends)
 
 
 def test_an_advance_to_where_it_stands_does_nothing_twice(api: Api) -> None:

@@ -1,8 +1,9 @@
-"""What fell due while nobody served is done in its order, whatever comes in first afterwards."""
+"""What falls due while nothing can be done is done in its order afterwards, and by the time that it is then."""
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,11 +22,13 @@ from domain.customer.events import PaymentMethod
 from domain.event import Aggregate
 from domain.ids import customer_id
 from infra.eventlog.sqlite import SqliteLog
+from infra.node.node import Node
 from infra.psp.simulator import Simulator
 from tests.integration.node.support import SECRET, TENANT, TENANT_COMMAND, catalog_command, running, until
 
 CUSTOMER = customer_id(SECRET, TENANT, "web", "ada", "")
 STOREFRONT = CreateStorefront(id="web", name="Web", retry_after_s=())
+OTHER_STOREFRONT = CreateStorefront(id="tv", name="TV")
 DAILY = {"id": "daily", "bundle": "gold", "amount": {"amount": 100, "currency": "EUR"}, "interval": {"unit": "day"}}
 
 
@@ -33,9 +36,18 @@ def ada_sends(id: str, handler: Callable[[Unit], Aggregate]) -> Command:
     return Command(TENANT, CUSTOMER, f"client:{id}", handler, may_backdate=True)
 
 
-def sell_to_a_bad_card(unit: Unit) -> Aggregate:
-    """A day at a time, since 20 hours."""
+def sell_by_the_day(unit: Unit) -> Aggregate:
+    """Since 20 hours."""
     return start(unit, StartSubscription(customer=CUSTOMER, price="daily", start_at=datetime.now(UTC) - timedelta(hours=20)))
+
+
+async def open_shop(node: Node) -> None:
+    await node.submit(TENANT_COMMAND)
+    await node.submit(catalog_command("s", lambda unit: create_storefront(unit, STOREFRONT)))
+    await node.submit(
+        catalog_command("b", lambda unit: define_bundle(unit, DefineBundle(id="gold", storefront="web", name="Gold")))
+    )
+    await node.submit(catalog_command("p", lambda unit: publish_price(unit, PublishPrice.model_validate(DAILY))))
 
 
 def written(log: SqliteLog) -> Counter[str]:
@@ -58,14 +70,9 @@ def test_a_period_that_began_before_a_charge_was_found_declined_is_billed(
     async def first_charge_hangs() -> None:
         async with running(log, tmp_path) as node:
             await until(lambda: not node.unready())
-            await node.submit(TENANT_COMMAND)
-            await node.submit(catalog_command("s", lambda unit: create_storefront(unit, STOREFRONT)))
-            await node.submit(
-                catalog_command("b", lambda unit: define_bundle(unit, DefineBundle(id="gold", storefront="web", name="Gold")))
-            )
-            await node.submit(catalog_command("p", lambda unit: publish_price(unit, PublishPrice.model_validate(DAILY))))
+            await open_shop(node)
             await node.submit(ada_sends("1", lambda unit: register(unit, ada)))
-            await node.submit(ada_sends("2", sell_to_a_bad_card))
+            await node.submit(ada_sends("2", sell_by_the_day))
 
     async def comes_back_in_the_next_period() -> None:
         async with running(log, tmp_path, clock=lambda: datetime.now(UTC) + timedelta(hours=8)):
@@ -77,4 +84,43 @@ def test_a_period_that_began_before_a_charge_was_found_declined_is_billed(
     asyncio.run(comes_back_in_the_next_period())
 
     assert written(log)["subscription.period_billed"] == 2
+    log.close()
+
+
+def test_what_falls_due_by_a_wrong_clock_alone_is_not_done_once_it_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed 1078 of the simulation, before it was mended: the node ended."""
+    monkeypatch.setattr("infra.eventlog.sqlite.BUSY_TIMEOUT_S", 0.1)
+    log = SqliteLog(tmp_path / "log.sqlite", "sandbox", 2)
+    ahead = timedelta()
+    good_card = PaymentMethod(provider="simulator", token="sim_ok")
+    ada = RegisterCustomer(storefront="web", external_id="ada", payment_method=good_card)
+
+    async def scenario() -> None:
+        nonlocal ahead
+        async with running(log, tmp_path, clock=lambda: datetime.now(UTC) + ahead) as node:
+            await until(lambda: not node.unready())
+            await open_shop(node)
+            await node.submit(ada_sends("1", lambda unit: register(unit, ada)))
+            await node.submit(ada_sends("2", sell_by_the_day))
+            await until(lambda: written(log)["payment.captured"] == 1)
+            # given renewals that were decided while the clock was ahead, and a log that cannot be written
+            locked = sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
+            locked.execute("BEGIN IMMEDIATE")
+            ahead = timedelta(hours=30)
+            await until(lambda: sum(node.state().waiting.values()) >= 1)
+            # when the clock is right again before the log is
+            ahead = timedelta()
+            await until(lambda: sum(node.state().waiting.values()) == 0)
+            locked.execute("ROLLBACK")
+            locked.close()
+            # then none is done, and the node goes on
+            await node.submit(catalog_command("t", lambda unit: create_storefront(unit, OTHER_STOREFRONT)))
+            assert written(log)["subscription.period_billed"] == 1
+            # until it is time
+            ahead = timedelta(hours=5)
+            await until(lambda: written(log)["subscription.period_billed"] == 2)
+
+    asyncio.run(scenario())
     log.close()
