@@ -164,10 +164,10 @@ class Settings(BaseSettings):
         "that is every address (`0.0.0.0`), with `SUBLEDGER_PORT`.",
     )
     max_waiting: int = Field(
-        200,
+        3000,
         ge=1,
-        description="Commands that may wait for their turn in a partition: a tenant's half as many, less beside others'. More are"
-        " answered with 429, or 503 where there is no place for anybody, and `Retry-After`.",
+        description="Commands that may wait for their turn at a node: a tenant's in one partition a third as many, less beside"
+        " others. More are answered with 429, or 503 where there is no place for anybody, and `Retry-After`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
     log_format: Literal["auto", "json", "pretty"] = Field(

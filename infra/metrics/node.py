@@ -60,10 +60,8 @@ def _state(state: NodeState, counts: WindowCounts) -> Iterator[Metric]:
         "partition_sequence", "The last committed event of a partition that is served.", ("partition",),
         {(name,): sequence for name, sequence in state.sequences.items()},
     )  # fmt: skip
-    waiting = state.waiting.values()
-    yield gauge("commands_waiting", "Commands that wait for their turn or their window.", sum(waiting))
-    yield gauge("commands_waiting_most", "The same, in the partition that has most of them.", max(waiting, default=0))
-    yield gauge("commands_waiting_limit", "How many may wait for their turn in a partition.", state.waiting_max)
+    yield gauge("commands_waiting", "Commands that wait for their turn or their window.", sum(state.waiting.values()))
+    yield gauge("commands_waiting_limit", "How many may wait for their turn.", state.waiting_max)
     yield gauge("charges_in_progress", "Calls to payment providers that run.", state.charging)
     yield gauge("charges_open", "Payment attempts in the log without an outcome.", state.charges_open)
     yield gauge("timers_late_seconds", "How long the timer that waits longest has been due.", state.timers_late_s)

@@ -36,6 +36,7 @@ from infra.node.counts import NodeCounts, NodeState
 from infra.node.effects import Effects
 from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
+from infra.node.queue import Places
 from infra.node.report import report
 from infra.node.spans import CommandSpans
 from infra.node.streams import IndexStreams
@@ -64,7 +65,7 @@ class Node:
         gateways: Gateways,
         secret: bytes,
         clock: Callable[[], datetime],
-        waiting_max: int = 200,
+        waiting_max: int = 3000,
         tracer: Tracer | None = None,
         name: str = "",
         address: str = "",
@@ -77,7 +78,7 @@ class Node:
         self._name, self._address = name, address
         self._cluster = cluster
         self._clock = clock
-        self._waiting_max = waiting_max
+        self._places = Places(waiting_max)
         self.partitions = log.partitions
         self._ledger = tuple(partition for partition in log.partitions if partition != CATALOG)
         self._partitions: dict[str, Served] = {}
@@ -301,7 +302,7 @@ class Node:
             broken=frozenset(self._broken),
             sequences={each.name: each.sequence for each in served},
             waiting={each.name: len(each.unsettled) + len(each.waiting) for each in served},
-            waiting_max=self._waiting_max,
+            waiting_max=self._places.limit,
             charging=len(self._effects),
             charges_open=sum(len(each.queries.open_effects()) for each in served),
             timers_late_s=(self._clock() - min(due)).total_seconds() if due else 0.0,
@@ -330,7 +331,7 @@ class Node:
             name,
             Shard(IndexStreams(queries), self.catalog, self._vault, self._secret),
             queries,
-            waiting_max=self._waiting_max,
+            places=self._places,
             tenants=self._tenants,
             epoch=epoch,
             sequence=state.sequence,
@@ -403,7 +404,7 @@ class Node:
             served = self._partitions.pop(name, None)
             waiting = self._held.pop(name, [])
             if served is not None:
-                waiting += [*served.unsettled, *served.waiting]
+                waiting += [*served.unsettled, *served.waiting.take_all()]
                 self._forget(served)
             for ticket in waiting:
                 fail(ticket, NotServed(name, f"Partition {name}: {reason}"))
@@ -413,7 +414,7 @@ class Node:
             self._stopped[name] = f"the outcome of a commit is unknown: {reason}"
             served = self._partitions.pop(name, None)
             if served is not None:
-                held = self._held[name] = [*served.unsettled, *served.waiting]
+                held = self._held[name] = [*served.unsettled, *served.waiting.take_all()]
                 _log.error("outcome unknown", partition=name, reason=reason, waiting=len(held))
                 self._forget(served)
 

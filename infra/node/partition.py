@@ -22,7 +22,7 @@ from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Entry
 from infra.eventlog.record import Append, Event
 from infra.node.counts import NodeCounts
-from infra.node.queue import FairQueue
+from infra.node.queue import FairQueue, Places
 from infra.node.spans import CommandSpans, end_committed, end_failed
 from infra.node.streams import IndexStreams, derived_of
 from infra.node.tenants import AHEAD_MAX, Tenants
@@ -64,7 +64,7 @@ class Served:
         shard: Shard,
         queries: IndexQueries,
         *,
-        waiting_max: int,
+        places: Places,
         tenants: Tenants,
         epoch: int,
         sequence: int,
@@ -82,7 +82,7 @@ class Served:
         self.epoch = epoch
         self.sequence = sequence
         self.catalog_sequence = catalog_sequence
-        self.waiting = FairQueue[Ticket](name, waiting_max)
+        self.waiting = FairQueue[Ticket](name, places)
         self.unsettled: dict[Ticket, None] = {}
         self.own: set[Ticket] = set()
         self._tenants = tenants

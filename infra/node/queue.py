@@ -1,4 +1,4 @@
-"""What waits for its decision in a partition: a queue for each tenant, bounded, and the tenants take turns."""
+"""What waits for its decision: in each partition a queue for each tenant, in turn, and in all no more than a node takes in."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ from commands.ports import Quota
 T = TypeVar("T")
 
 
+class Places:
+    """Those of all queues of a node: it decides for all of them in turn, so that they bound the time for which one waits."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+
+
 class FairQueue(Generic[T]):
     """First in, first out for each tenant, and one of each tenant in turn: who sends little never waits behind another's backlog.
 
-    Of ``limit`` places a tenant may take as many as are left free: half of them where nobody else waits, a third beside another
-    one that takes all it can get. So one who has nothing waiting finds a place, however much the others send (the dynamic
-    thresholds of shared-memory switches: Choudhury and Hahne, 1998). Nothing here takes longer the more there is.
+    A partition may take as many of the node's places as are left free, and a tenant in it as many as are then left of those: a
+    third of all where nobody else waits, less beside others. So one who has nothing waiting finds a place, however much the
+    others send, and so does a partition beside one that stands still (the dynamic thresholds of shared-memory switches: Choudhury
+    and Hahne, 1998). Nothing here takes longer the more there is.
     """
 
-    def __init__(self, partition: str, limit: int) -> None:
+    def __init__(self, partition: str, places: Places) -> None:
         self._partition = partition
-        self._limit = limit
+        self._places = places
         self._queues: OrderedDict[str, deque[T]] = OrderedDict()
         self._size = 0
 
@@ -38,10 +47,10 @@ class FairQueue(Generic[T]):
 
     def quota(self, tenant: str) -> Quota:
         """How many of a tenant's may wait at most, and how many more may now."""
-        queue = self._queues.get(tenant)
-        free = self._limit - self._size
-        left = free - (0 if queue is None else len(queue))
-        return Quota(self._partition, limit=(self._limit + 1) // 2, left=max(0, (left + 1) // 2), full=free <= 0)
+        queue, limit = self._queues.get(tenant), self._places.limit
+        free = limit - self._places.taken - self._size
+        left = free - (0 if queue is None else len(queue))  # one more takes a place of the node, the partition and the tenant
+        return Quota(self._partition, limit=(limit + 2) // 3, left=max(0, (left + 2) // 3), full=free <= 0)
 
     def put(self, tenant: str, item: T) -> None:
         """Let it wait behind its tenant's others, whatever the quota."""
@@ -49,7 +58,7 @@ class FairQueue(Generic[T]):
         if queue is None:
             queue = self._queues[tenant] = deque()
         queue.append(item)
-        self._size += 1
+        self._resize(1)
 
     def take(self, ready: Callable[[str], bool]) -> T | None:
         """The next one of a tenant that is ``ready``; None where there is none."""
@@ -58,7 +67,7 @@ class FairQueue(Generic[T]):
             return None
         queue = self._queues[tenant]
         item = queue.popleft()
-        self._size -= 1
+        self._resize(-1)
         if queue:
             self._queues.move_to_end(tenant)
         else:
@@ -73,5 +82,13 @@ class FairQueue(Generic[T]):
                 taken.append(queue.popleft())
             if not queue:
                 del self._queues[tenant]
-        self._size -= len(taken)
+        self._resize(-len(taken))
         return taken
+
+    def take_all(self) -> list[T]:
+        """The partition is served no more: what waits has no place here."""
+        return self.take_while(lambda _: True)
+
+    def _resize(self, more: int) -> None:
+        self._size += more
+        self._places.taken += more

@@ -29,7 +29,7 @@ TENANT = "acme"
 
 @asynccontextmanager
 async def running(
-    log: Log, folder: Path, waiting_max: int = 200, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    log: Log, folder: Path, waiting_max: int = 3000, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> AsyncIterator[Node]:
     """A node that has started; it may not be ready yet."""
     keys = log.keys()

@@ -19,7 +19,8 @@ from infra.node.node import Node
 from infra.node.tenants import AHEAD_MAX, SHARED_AHEAD_MAX
 from tests.integration.node.support import TENANT_COMMAND, catalog_command, running, storefront_command, until
 
-WAITING_MAX = 8
+WAITING_MAX = 12
+SHARE = WAITING_MAX // 3
 Sent = asyncio.Future[Answer]
 
 
@@ -76,11 +77,11 @@ def test_the_excess_of_one_tenant_is_refused_and_another_has_its_turn(tmp_path: 
     async def scenario(_: Node, locked: Locked) -> None:
         # given a tenant who sends more than may wait
         noisy = locked.flood("acme", storefront)
-        assert len(noisy) == AHEAD_MAX + WAITING_MAX // 2
+        assert len(noisy) == AHEAD_MAX + SHARE
         with pytest.raises(QueueFull) as refused:
             locked.send(storefront(len(noisy)))
         assert refused.value.code == "quota_exceeded"
-        assert refused.value.quota == Quota("catalog", limit=WAITING_MAX // 2, left=0)
+        assert refused.value.quota == Quota("catalog", limit=SHARE, left=0)
         # when another one sends a single command
         quiet = locked.send(new_tenant("quiet"))
         locked.unlock()
@@ -92,11 +93,11 @@ def test_the_excess_of_one_tenant_is_refused_and_another_has_its_turn(tmp_path: 
     play(scenario, tmp_path)
 
 
-def test_a_full_queue_is_told_from_a_used_up_share(tmp_path: Path) -> None:
+def test_a_full_partition_is_told_from_a_used_up_share(tmp_path: Path) -> None:
     async def scenario(_: Node, locked: Locked) -> None:
-        # given so many tenants that each place is taken
+        # given so many tenants that each place that the partition may take is taken
         sent, tenants = locked.flood("acme", storefront), list[Sent]()
-        while (waiting := len(sent) + len(tenants) - AHEAD_MAX) < WAITING_MAX:
+        while (waiting := len(sent) + len(tenants) - AHEAD_MAX) < WAITING_MAX // 2:
             tenants.append(locked.send(new_tenant(f"t-{waiting}")))
         # then nobody is let in, and when there is room again, everybody
         with pytest.raises(QueueFull) as refused:
@@ -116,7 +117,7 @@ def test_what_had_no_turn_in_time_is_told_so_and_is_not_done(tmp_path: Path, mon
         sent = locked.flood("acme", storefront)
         errors = await asyncio.gather(*sent, return_exceptions=True)
         codes = [error.code for error in errors if isinstance(error, Unavailable)]
-        assert codes == ["outcome_unknown"] * AHEAD_MAX + ["overloaded"] * (WAITING_MAX // 2)
+        assert codes == ["outcome_unknown"] * AHEAD_MAX + ["overloaded"] * SHARE
         locked.unlock()
         # what was decided may have been done: its key tells; what had no turn is done for the first time
         assert (await node.submit(storefront(AHEAD_MAX))).replayed is False
@@ -164,7 +165,7 @@ def test_beside_another_one_a_tenant_has_less_on_its_way(tmp_path: Path) -> None
         # when it sends more than may wait
         noisy = locked.flood("acme", storefront)
         # then less of it is decided ahead than alone, and the other's next one has its decision at once
-        assert len(noisy) == SHARED_AHEAD_MAX // 2 + WAITING_MAX // 2
+        assert len(noisy) == SHARED_AHEAD_MAX // 2 + SHARE
         second = locked.send(new_tenant("next"))
         locked.unlock()
         answered, places = place(await second), [place(answer) for answer in await asyncio.gather(*noisy)]
