@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.checker import answers, log_rules, payments, reads, registers
+from tests.checker import answers, log_rules, payments, reads, registers, timers
+from tests.checker.clocks import Clocks
 from tests.checker.counting import RULE as CHAIN
 from tests.checker.counting import Partition, count
 from tests.checker.history import History, Violation
@@ -17,11 +18,11 @@ PROVES: Mapping[str, str] = {
     "commands": "7: one command for each id; 2: its events agree",
     "streams": "7: one event for each version of a stream",
     "time": "8: neither time nor the catalog position falls, and nothing is done before its time",
-    "timers": "8: each timer fires once; each period is billed once",
+    timers.RULE: "8: each timer fires once, at its time; each period is billed once, none is left out",
     answers.RULE: "1: acknowledged once, refused not at all, unknown at most once",
     payments.RULE: "9: charges belong to attempts, one at a time; both books agree",
     reads.RULE: "10: a read shows what counts up to its position, and no less than was asked for",
-    registers.RULE: "6: the answers on each customer and subscription are those of one that does one thing at a time",
+    registers.RULE: "6: the answers on each customer, subscription and test clock are those of one that does one thing at a time",
     "readers": "10: readers' states are those of the log; rows do not depend on who made them",
 }
 
@@ -52,9 +53,12 @@ def judge(history: History) -> Verdict:
 def _violations(history: History, partitions: Mapping[str, Partition]) -> Iterator[Violation]:
     for partition in partitions.values():
         yield from partition.violations
+    clocks = Clocks(partitions)
     for rule in log_rules.RULES:
         yield from rule(partitions)
-    yield from log_rules.timers_fired(partitions, history.settled_at)
+    yield from log_rules.nothing_before_its_time(partitions, clocks)
+    yield from timers.none_left_over(partitions, clocks, history.settled_at)
+    yield from timers.advances_whole(partitions, clocks, history.calls)
     yield from answers.told_the_truth(partitions, history.calls, history.secret)
     yield from payments.money_agrees(partitions, history.book)
     yield from reads.reads_are_of_their_position(partitions, history.calls)

@@ -6,7 +6,7 @@ A log is made of steps, so that a damage can be hashed as if it had been written
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -19,7 +19,8 @@ SECRET, TENANT = b"s" * 32, "acme"
 CUSTOMER, PAID, TRIAL = (f"{kind}_0000000a{tail:0>20}" for kind, tail in (("cus", "1"), ("sub", "1"), ("sub", "2")))
 INVOICE, PAYMENT = "inv_0000000a00000000000000000001", "pay_0000000a00000000000000000001"
 SCOPE = f"{TENANT}/{CUSTOMER}"
-TRIAL_END = "2026-01-03T00:00:00+00:00"
+TRAVELLER, TRAVELLED, CLOCK = "cus_0000000b00000000000000000001", "sub_0000000b00000000000000000001", f"{TENANT}/clock/c"
+TRIAL_END = "2026-01-02T00:00:20+00:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +141,43 @@ CANCEL = post(
     9, f"/v1/subscriptions/{TRIAL}/cancel", "k8", {"at": "period_end"}, 200,
     subscription(TRIAL, 2, state="trial", cancel_at=TRIAL_END),
 )  # fmt: skip
+MAKE = post(
+    9, "/v1/test-clocks", "t0", {"id": "c", "now": "2026-06-01T00:00:00Z"}, 201,
+    {"id": "c", "version": 1, "now": "2026-06-01T00:00:00Z"},
+)  # fmt: skip
+JOIN = post(
+    10, "/v1/customers", "t1", {"storefront": "web", "external_id": "u-2", "test_clock": "c"},
+    201, {**customer(1, "Europe/Berlin", None), "id": TRAVELLER, "personal": None},
+)  # fmt: skip
+THERE: dict[str, Any] = {"scope": f"{TENANT}/{TRAVELLER}", "partition": "1"}
+BEGIN = post(11, "/v1/subscriptions", "t2", {"customer": TRAVELLER, "price": "paid"}, 201, subscription(TRAVELLED, 2))
+ADVANCE = post(
+    12, "/v1/test-clocks/c/advance", "t3", {"now": "2026-07-10T00:00:00Z"}, 200,
+    {"id": "c", "version": 2, "now": "2026-07-10T00:00:00Z", "positions": ["0@16", "1@4", "catalog@3"]},
+)  # fmt: skip
+BACK = post(14, ADVANCE.path, "t4", {"now": "2026-07-09T00:00:00Z"}, 422, {"code": "clock-backwards"})
 ENDED = post(21, CANCEL.path, "k9", {"at": "now"}, 409, {"code": "wrong-subscription-state"})
 REUSED = post(22, CHANGE.path, "k3", {"timezone": "Asia/Tokyo"}, 422, {"code": "idempotency-key-reused"})
 
 
-def by(call: Call, term: int, *events: tuple[str, int, str, dict[str, Any]]) -> Step:
+def by(call: Call, term: int, *events: tuple[str, int, str, dict[str, Any]], **where: Any) -> Step:
     """The step that does what a call asks for."""
     id, asked = command_id(SECRET, TENANT, call.key), fingerprint(SECRET, call)
-    return Step(term, id, events, fingerprint=asked, seconds=int(call.begin))
+    return Step(term, id, events, fingerprint=asked, seconds=int(call.begin), **where)
+
+
+def dated(at: str, **value: Any) -> dict[str, Any]:
+    """A value of the time of a test clock."""
+    return {"timestamp": f"2026-{at}T00:00:00+00:00", **value}
+
+
+def month(index: int, start: str, end: str) -> dict[str, Any]:
+    return {"period": {"index": index, "start": f"2026-{start}T00:00:00+00:00", "end": f"2026-{end}T00:00:00+00:00"}}
+
+
+def started(on: str, **value: Any) -> dict[str, Any]:
+    anchor = f"2026-{on}T00:00:00+00:00"
+    return {"state": "active", "trial_ends_at": None, "term_ends_at": None, "anchor": anchor, **value}
 
 
 def attempt(number: int, version: int) -> tuple[str, int, str, dict[str, Any]]:
@@ -157,7 +187,7 @@ def attempt(number: int, version: int) -> tuple[str, int, str, dict[str, Any]]:
 
 
 def outcome(kind: str, number: int, version: int, **value: Any) -> tuple[str, int, str, dict[str, Any]]:
-    return (PAYMENT, version, f"payment.{kind}.v1", {"attempt": number, **value})
+    return (PAYMENT, version, f"payment.{kind}.v1", {"attempt": number, "retry_at": None, **value})
 
 
 CAPTURED = {"amount": {"amount": 799, "currency": "EUR"}}
@@ -168,13 +198,13 @@ STEPS: tuple[Step, ...] = (
     by(REGISTER, 1, (CUSTOMER, 1, "customer.registered.v1", {"clock": None})),
     by(
         START, 1,
-        (PAID, 1, "subscription.started.v1", {"state": "active"}),
-        (PAID, 2, "subscription.period_billed.v1", {"period": {"index": 0}}),
+        (PAID, 1, "subscription.started.v1", started("01-02")),
+        (PAID, 2, "subscription.period_billed.v1", month(0, "01-02", "02-02")),
         (INVOICE, 1, "invoice.issued.v1", {}),
         (PAYMENT, 1, "payment.requested.v1", {}),
         attempt(1, 2),
     ),
-    Step(1, f"outcome:{PAYMENT}/1/1", (outcome("attempt_failed", 1, 3),), seconds=3),
+    Step(1, f"outcome:{PAYMENT}/1/1", (outcome("attempt_failed", 1, 3, retry_at=time(6)),), seconds=3),
     Step(2, seconds=3),
     by(CHANGE, 2, (CUSTOMER, 2, "customer.changed.v1", {})),
     by(SET, 2, (CUSTOMER, 3, "customer.payment_method_set.v1", {})),
@@ -184,22 +214,41 @@ STEPS: tuple[Step, ...] = (
         2, f"outcome:{PAYMENT}/2/2",
         (outcome("captured", 2, 6, **CAPTURED), (INVOICE, 2, "invoice.payment_applied.v1", {})), seconds=8,
     ),
-    by(TRY, 2, (TRIAL, 1, "subscription.started.v1", {"state": "trial", "trial_ends_at": TRIAL_END})),
-    by(CANCEL, 2, (TRIAL, 2, "subscription.cancellation_scheduled.v1", {})),
+    by(
+        TRY, 2,
+        (TRIAL, 1, "subscription.started.v1", started("01-02", state="trial", trial_ends_at=TRIAL_END, anchor=TRIAL_END)),
+    ),
+    by(CANCEL, 2, (TRIAL, 2, "subscription.cancellation_scheduled.v1", {"cancel_at": TRIAL_END})),
     Step(2, f"timer:{TRIAL}/cancel/{TRIAL_END}", ((TRIAL, 3, "subscription.cancelled.v1", {}),), seconds=20),
+    by(MAKE, 1, (CLOCK, 1, "clock.created.v1", {"now": "2026-06-01T00:00:00Z"}), scope=TENANT, partition="catalog"),
+    Step(1, partition="1", seconds=10),
+    by(JOIN, 1, (TRAVELLER, 1, "customer.registered.v1", dated("06-01", clock="c")), **THERE, catalog=2),
+    by(
+        BEGIN, 1,
+        (TRAVELLED, 1, "subscription.started.v1", dated("06-01", **started("06-01"))),
+        (TRAVELLED, 2, "subscription.period_billed.v1", dated("06-01", **month(0, "06-01", "07-01"))),
+        **THERE, catalog=2,
+    ),
+    by(ADVANCE, 1, (CLOCK, 2, "clock.advanced.v1", {"now": "2026-07-10T00:00:00Z"}), scope=TENANT, partition="catalog"),
+    Step(
+        1, f"timer:{TRAVELLED}/bill/2026-07-01T00:00:00+00:00",
+        ((TRAVELLED, 3, "subscription.period_billed.v1", dated("07-01", **month(1, "07-01", "08-01"))),),
+        **THERE, catalog=3, seconds=13,
+    ),
 )  # fmt: skip
 BOOK = Book(
     [Charge(f"{PAYMENT}-{number}", CUSTOMER, "sim_ok", 799, "EUR") for number in (1, 2)], [Capture(f"{PAYMENT}-2", 799, "EUR")]
 )
 
 
-def receipted(call: Call, records: Sequence[Record]) -> Call:
+def receipted(call: Call, records: Mapping[str, Sequence[Record]]) -> Call:
     """The call with the receipt of its command, and its position."""
-    own = [record for record in records if record.headers.get("ce_commandid") == command_id(SECRET, TENANT, call.key)]
+    id = command_id(SECRET, TENANT, call.key)
+    own = [record for each in records.values() for record in each if record.headers.get("ce_commandid") == id]
     last = own[-1].headers
-    position = f"0@{last['ce_sequence']}"
+    position = f"{own[-1].partition}@{last['ce_sequence']}"
     receipt = {
-        "stream": call.answer["id"],
+        "stream": CLOCK if call in (MAKE, ADVANCE) else call.answer["id"],
         "version": call.answer["version"],
         "position": position,
         "event_hash": last["ce_hash"],
@@ -210,9 +259,12 @@ def receipted(call: Call, records: Sequence[Record]) -> Call:
 def history() -> History:
     """All of it, with what the clients were told and what readers have kept."""
     records = written(STEPS)
-    asked = (REGISTER, replace(LOST, begin=1.5), START, CHANGE, SET, NEVER, STALE, TRY, CANCEL, ENDED, REUSED)
-    calls = [receipted(call, records["0"]) if call.acknowledged else call for call in asked]
-    replayed = receipted(replace(REGISTER, begin=15, end=15.5), records["0"])
+    asked = (
+        REGISTER, replace(LOST, begin=1.5), START, CHANGE, SET, NEVER, STALE, TRY, CANCEL, MAKE, JOIN, BEGIN, ADVANCE, BACK,
+        ENDED, REUSED,
+    )  # fmt: skip
+    calls = [receipted(call, records) if call.acknowledged else call for call in asked]
+    replayed = receipted(replace(REGISTER, begin=15, end=15.5), records)
     reads = [
         get(0.5, f"/v1/customers/{CUSTOMER}", "0@0", 0, 404),
         get(1.2, f"/v1/customers/{CUSTOMER}", "0@1", 1, answer=customer(1, "Europe/Berlin", METHOD)),

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
+from tests.checker.clocks import Clocks
 from tests.checker.counting import Command, Event, Partition
 from tests.checker.history import Violation
+from tests.checker.timers import periods_once, timers_once
 
 Rule = Callable[[Mapping[str, Partition]], Iterator[Violation]]
 
@@ -60,62 +62,20 @@ def time_goes_on(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
             time, seen, before = max(time, now), max(seen, sees), here
 
 
-def nothing_before_its_time(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
-    """What is decided on the wall clock is not dated later than it is recorded: no timer fires before it is due."""
-    on_clock = {
-        event.scope
-        for event in _events(partitions)
-        if event.type == "customer.registered.v1" and json.loads(event.record.value)["clock"] is not None
-    }
+def nothing_before_its_time(partitions: Mapping[str, Partition], clocks: Clocks) -> Iterator[Violation]:
+    """No timer fires before it is due: what is decided on the wall clock is not dated later than it is recorded, what is decided
+    on a test clock not later than that stands.
+    """
     for event in _events(partitions):
-        if event.scope in on_clock or event.record.partition == "catalog":
+        if event.record.partition == "catalog":
             continue
-        recorded, dated = event.record.headers["ce_time"], json.loads(event.record.value)["timestamp"]
-        if datetime.fromisoformat(dated) > datetime.fromisoformat(recorded) + CLOCK_TOLERANCE:
-            yield Violation("time", f"dated {dated}, recorded {recorded} already", (str(event.record),))
-
-
-def timers_once(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
-    """What falls due is consumed by one command: each timer by its id, each period of a subscription by one bill, in order."""
-    fired: dict[tuple[str, str, datetime], Command] = {}
-    for command in _commands(partitions):
-        if not command.id.startswith("timer:"):
-            continue
-        stream, kind, due = command.id.removeprefix("timer:").split("/", 2)
-        first = fired.setdefault((stream, kind, datetime.fromisoformat(due)), command)
-        if first is not command:
-            yield Violation("timers", f"{kind} of {stream} fired twice for {due}", (str(first), str(command)))
-        if stream not in {event.stream for event in command.events}:
-            yield Violation("timers", f"{kind} of {stream} changed nothing there", (str(command),))
-    billed: dict[str, tuple[int, Event]] = {}
-    for event in _events(partitions):
-        if event.type == "subscription.period_billed.v1":
-            index = int(json.loads(event.record.value)["period"]["index"])
-            before = billed.get(event.stream)
-            if before is not None and index <= before[0]:
-                shown = (str(before[1].record), str(event.record))
-                yield Violation("timers", f"period {index} of {event.stream} is billed after period {before[0]}", shown)
-            billed[event.stream] = index, event
-
-
-def timers_fired(partitions: Mapping[str, Partition], settled_at: str) -> Iterator[Violation]:
-    """No trial of a customer on the wall clock is left over that ended before the run stood still."""
-    if not settled_at:
-        return
-    until, on_clock = datetime.fromisoformat(settled_at), set()
-    trials: dict[str, tuple[Event, datetime]] = {}
-    for event in _events(partitions):
-        data = json.loads(event.record.value)
-        if event.type == "customer.registered.v1" and data["clock"] is not None:
-            on_clock.add(event.scope)
-        elif event.type == "subscription.started.v1" and data["state"] == "trial":
-            trials[event.stream] = event, datetime.fromisoformat(data["trial_ends_at"])
-        elif event.type in ("subscription.activated.v1", "subscription.cancelled.v1", "subscription.expired.v1"):
-            trials.pop(event.stream, None)
-    for stream, (event, ends_at) in trials.items():
-        if ends_at < until and event.scope not in on_clock:
-            what = f"the trial of {stream} ended at {ends_at.isoformat()}, but its timer has not fired"
-            yield Violation("timers", what, (str(event.record),))
+        headers, text = event.record.headers, json.loads(event.record.value)["timestamp"]
+        dated, recorded = datetime.fromisoformat(text), headers["ce_time"]
+        if event.scope not in clocks.of:
+            if dated > datetime.fromisoformat(recorded) + CLOCK_TOLERANCE:
+                yield Violation("time", f"dated {text}, recorded {recorded} already", (str(event.record),))
+        elif (now := clocks.time(event.scope, int(headers["ce_catalogsequence"]))) is None or dated > now:
+            yield Violation("time", f"dated {text}, while its test clock stands at {now}", (str(event.record),))
 
 
 def _commands(partitions: Mapping[str, Partition]) -> Iterable[Command]:
@@ -126,4 +86,4 @@ def _events(partitions: Mapping[str, Partition]) -> Iterable[Event]:
     return (event for partition in partitions.values() for event in partition.events)
 
 
-RULES: tuple[Rule, ...] = (commands_once, streams_whole, time_goes_on, nothing_before_its_time, timers_once)
+RULES: tuple[Rule, ...] = (commands_once, streams_whole, time_goes_on, timers_once, periods_once)

@@ -1,8 +1,9 @@
-"""Customers and subscriptions as plain sequential objects, and what each recorded call says of one: the models of the search.
+"""Customers, subscriptions and test clocks as plain sequential objects, and what each recorded call says of one: the models of
+the search.
 
 A customer changes by clients' commands alone, one version each: its whole content is held against every answer. A subscription
 goes on by itself, too (trials end, periods are billed, charges fail), so its version may be ahead of what clients did, never
-behind; held against the answers is whether it is to end, and whether it has ended.
+behind; held against the answers is whether it is to end, and whether it has ended. A test clock goes forward, by clients alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +24,7 @@ RULE = "linearizable"
 ANY = "?"  # a part of a customer's content that no answer has shown yet
 _CUSTOMER = re.compile(r"/v1/customers/(cus_[0-9a-f]{28})(/payment-method)?")
 _SUBSCRIPTION = re.compile(r"/v1/subscriptions/(sub_[0-9a-f]{28})(/cancel)?")
+_CLOCK = re.compile(r"/v1/test-clocks/([^/]+)/advance")
 
 
 class Customer(NamedTuple):
@@ -42,14 +45,22 @@ class Subscription(NamedTuple):
     ended: bool = False
 
 
-S = TypeVar("S", Customer, Subscription)
+class Clock(NamedTuple):
+    """Version 0: not there."""
+
+    version: int = 0
+    now: datetime = datetime.min.replace(tzinfo=UTC)
+
+
+S = TypeVar("S", Customer, Subscription, Clock)
 Apply = Callable[[S], Sequence[S]]
 
 
 def linearizable(calls: Sequence[Call]) -> Iterator[Violation]:
-    """One violation for each customer and subscription whose answers no order explains."""
+    """One violation for each customer, subscription and clock whose answers no order explains."""
     yield from _judge(_customers(calls), Customer())
     yield from _judge(_subscriptions(calls), Subscription())
+    yield from _judge(_clocks(calls), Clock())
 
 
 def _judge(operations: dict[str, list[Operation[S]]], initial: S) -> Iterator[Violation]:
@@ -222,7 +233,46 @@ def _subscription_of(answer: Any) -> Subscription:
     return Subscription(answer["version"], answer["cancel_at"] is not None, answer["term_ends_at"] is not None, ended)
 
 
-# What both have in common
+# Test clocks
+
+
+def _clocks(calls: Sequence[Call]) -> dict[str, list[Operation[Clock]]]:
+    operations: dict[str, list[Operation[Clock]]] = defaultdict(list)
+    for write in writes(calls):
+        if found := _CLOCK.fullmatch(write.call.path):
+            operations[f"{write.call.tenant}/{found[1]}"].append(write.operation(partial(_advance, write)))
+        elif write.call.path == "/v1/test-clocks" and write.call.acknowledged:
+            operations[f"{write.call.tenant}/{write.call.answer['id']}"].append(write.operation(partial(_create, write)))
+    for call in calls:
+        if (found := _CLOCK.fullmatch(call.path)) and (call.status == 404 or call.code == "clock-backwards"):
+            seen = _absent if call.status == 404 else partial(_later, _instant(call.body))
+            operations[f"{call.tenant}/{found[1]}"].append(observation(call, seen))
+    return operations
+
+
+def _create(write: Write, state: Clock) -> Sequence[Clock]:
+    return () if state.version else (Clock(write.call.answer["version"], _instant(write.call.answer)),)
+
+
+def _advance(write: Write, state: Clock) -> Sequence[Clock]:
+    call, after = write.call, Clock(state.version + 1, _instant(write.call.body))
+    told = not call.acknowledged or after == Clock(call.answer["version"], _instant(call.answer))
+    return (after,) if state.version and write.permits(state.version) and state.now <= after.now and told else ()
+
+
+def _later(asked: datetime, state: Clock) -> Sequence[Clock]:
+    return (state,) if state.now > asked else ()
+
+
+def _absent(state: Clock) -> Sequence[Clock]:
+    return () if state.version else (state,)
+
+
+def _instant(given: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(given["now"])
+
+
+# What all have in common
 
 
 class Write(NamedTuple):

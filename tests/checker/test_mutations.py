@@ -19,6 +19,7 @@ from tests.checker.example import (
     PAID,
     PAYMENT,
     STEPS,
+    TRAVELLED,
     TRIAL,
     Step,
     customer,
@@ -37,7 +38,7 @@ def test_a_good_history_passes() -> None:
 
     assert verdict.violations == []
     assert verdict.counts["commands"] == len([step for step in STEPS if step.events])
-    assert verdict.counts["acknowledged"] == 6
+    assert verdict.counts["acknowledged"] == 10
 
 
 def test_a_history_is_the_same_after_it_was_kept(tmp_path: Path) -> None:
@@ -156,13 +157,22 @@ LATER: dict[str, Any] = {"seconds": 30}
 TWICE = replace(STEPS[step_of("customer.changed")], events=(event(CUSTOMER, 4, "customer.changed.v1"),), **LATER)
 UNASKED = replace(TWICE, id="client:nobody")
 ANOTHER_FIRING = Step(
-    2, f"timer:{TRIAL}/cancel/2026-01-03T01:00:00+01:00", (event(TRIAL, 4, "subscription.cancelled.v1"),), **LATER
+    2, f"timer:{TRIAL}/cancel/2026-01-02T01:00:20+01:00", (event(TRIAL, 4, "subscription.cancelled.v1"),), **LATER
 )
 NO_FIRING = Step(2, f"timer:{PAID}/bill/2026-02-02T00:00:00+00:00", (event(INVOICE, 3, "invoice.issued.v1"),), **LATER)
 BILLED_AGAIN = Step(2, "timer:x/bill/2026-02-02T00:00:00+00:00", (
-    (PAID, 3, "subscription.period_billed.v1", {"period": {"index": 0}}),), **LATER)  # fmt: skip
+    (PAID, 3, "subscription.period_billed.v1", given.month(0, "02-02", "03-02")),), **LATER)  # fmt: skip
 THIRD_TRY = Step(2, f"timer:{PAYMENT}/retry/2026-02-02T00:00:00+00:00", (given.attempt(3, 7),), **LATER)
 LATE_OUTCOME = Step(2, f"outcome:{PAYMENT}/2/3", (outcome("attempt_failed", 2, 7),), **LATER)
+
+FIRED = f"timer:{TRAVELLED}"
+
+
+def on_clock(dated: str, start: str, end: str) -> Damage:
+    """The traveller's second month is billed at another time, or is another one."""
+    return changed(FIRED, events=(
+        (TRAVELLED, 3, "subscription.period_billed.v1", given.dated(dated, **given.month(1, start, end))),))  # fmt: skip
+
 
 WRITTEN_DAMAGE: list[tuple[Damage, str]] = [
     (appended(TWICE), "commands: one command id counts twice"),
@@ -172,12 +182,20 @@ WRITTEN_DAMAGE: list[tuple[Damage, str]] = [
     (appended(replace(UNASKED, scope="acme/another")), "streams: cus_"),
     (appended(replace(UNASKED, seconds=1)), "time: the recording time falls"),
     (appended(replace(UNASKED, catalog=0)), "time: the catalog position falls"),
-    (appended(replace(UNASKED, catalog=2)), "time: catalog@2 was seen, the catalog ends at 1"),
+    (appended(replace(UNASKED, catalog=4)), "time: catalog@4 was seen, the catalog ends at 3"),
     (appended(replace(UNASKED, events=((CUSTOMER, 4, "customer.changed.v1", {"timestamp": given.time(36)}),))), "time: dated "),
     (appended(ANOTHER_FIRING), f"timers: cancel of {TRIAL} fired twice"),
     (appended(NO_FIRING), f"timers: bill of {PAID} changed nothing"),
     (appended(BILLED_AGAIN), f"timers: period 0 of {PAID} is billed after period 0"),
-    (without("timer:" + TRIAL), f"timers: the trial of {TRIAL} ended"),
+    (without("timer:" + TRIAL), f"timers: trial_end of {TRIAL} was due at {given.TRIAL_END}"),
+    (without("timer:" + TRIAL), f"timers: cancel of {TRIAL} was due at {given.TRIAL_END}"),
+    (without("/retry/"), f"timers: retry of {PAYMENT} was due"),
+    (changed("/retry/", seconds=5), f"timers: retry of {PAYMENT} is dated"),
+    (without(FIRED), f"timers: bill of {TRAVELLED} was due at 2026-07-01"),
+    (on_clock("06-30", "07-01", "08-01"), f"timers: bill of {TRAVELLED} is dated"),
+    (on_clock("07-01", "07-02", "08-02"), f"timers: a period of {TRAVELLED} begins at 2026-07-02"),
+    (on_clock("07-11", "07-01", "08-01"), "time: dated 2026-07-11"),
+    (changed(FIRED, catalog=2), "time: dated 2026-07-01"),
     (appended(THIRD_TRY), "payments: an attempt starts while the one before it is captured"),
     (appended(LATE_OUTCOME), "payments: an outcome of attempt 2, which does not run"),
     (changed("/retry/", events=(given.attempt(3, 4),)), "payments: attempt 3 where 2 is next"),
@@ -260,6 +278,12 @@ TOLD_DAMAGE: list[tuple[Damage, str]] = [
     (heard(given.get(9, MINE, "0@9", 3, answer=customer(3, "UTC", given.OTHER))), f"linearizable: {CUSTOMER}"),
     (heard(given.get(30, f"/v1/subscriptions/{PAID}", "0@16", 2, answer=subscription(PAID, 2, state="cancelled"))),
      f"linearizable: {PAID}"),
+    (answered("t3", {"version": 3}), "linearizable: acme/c"),
+    (answered("t3", {"now": "2026-07-08T00:00:00Z"}), "linearizable: acme/c"),
+    (answered("t3", {}, begin=20, end=20.5), "linearizable: acme/c"),  # after what it refused
+    (heard(replace(given.BACK, body={"now": "2026-07-11T00:00:00Z"})), "linearizable: acme/c"),
+    (heard(replace(given.BACK, status=404, answer={})), "linearizable: acme/c"),
+    (answered("t3", {"positions": ["1@3"]}), f"timers: bill of {TRAVELLED} was due at 2026-07-01"),
     (heard(given.get(9, MINE, "0@9", 2, 304)), "reads: shows version 2 at 0@9, where it is 3"),
     (heard(given.get(9, MINE, "0@9", 4, 304)), "reads: shows version 4 at 0@9, where it is 3"),
     (heard(given.get(9, MINE, "0@9", 0, 404)), "reads: shows version 0 at 0@9, where it is 3"),

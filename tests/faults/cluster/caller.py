@@ -24,6 +24,7 @@ _PAUSE_S = (0.05, 0.6)
 # Most wait longer than the ledger does; some give up early, and what they asked for may be done all the same.
 _LIMITS_S = (20.0, 20.0, 20.0, 1.0)
 _LATER = (None, 429, 502, 503, 504)
+_ADVANCING = "test-clock-advancing"
 _BATCH = "/v1/commands:batch"
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class Caller:
         async def attempt(node: str) -> Call | None:
             asked = {"idempotency-key": command.key, **command.headers}
             call = await self._call("POST", node, command.path, asked, command.body, command.key)
-            return None if call.status in _LATER else call
+            return None if _later(call) else call
 
         return await self._until(attempt, command.path)
 
@@ -90,7 +91,7 @@ class Caller:
 
         async def attempt(node: str) -> bool | None:
             for call in await self._batch(node, list(left.values())):
-                if call.status not in _LATER:
+                if not _later(call):
                     left.pop(call.key, None)
             return None if left else True
 
@@ -160,3 +161,8 @@ class Caller:
         for position in filter(None, map(str.strip, call.headers.get("ledger-position", "").split(","))):
             name, _, sequence = position.partition("@")
             self._positions[name] = max(int(sequence), self._positions.get(name, 0))
+
+
+def _later(call: Call) -> bool:
+    """Whether the same is to be sent again."""
+    return call.status in _LATER or call.code == _ADVANCING

@@ -1,10 +1,13 @@
-"""What a client does for a customer: registers, buys, changes its mind, repeats itself, looks, meddles with others."""
+"""What a client does for a customer: registers, buys, changes its mind, repeats itself, looks, meddles with others, and makes
+months pass for those who live on a test clock.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -13,6 +16,8 @@ from tests.checker.history import Call
 from tests.faults.cluster.caller import Caller, Command
 
 TRIAL_DAYS = 14
+CLOCKS = ("clock-1", "clock-2")
+CLOCKS_START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 CATALOG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("storefronts", {"id": "web", "name": "Web shop", "timezone": "Europe/Berlin"}),
     ("entitlements", {"id": "hd", "kind": "flag", "name": "HD"}),
@@ -21,6 +26,7 @@ CATALOG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("prices", {"id": "daily", "bundle": "basic", "amount": {"amount": 99, "currency": "EUR"}, "interval": {"unit": "day"}}),
     ("prices", {"id": "trial", "bundle": "basic", "amount": {"amount": 799, "currency": "EUR"}, "interval": {"unit": "month"},
                 "trial_days": TRIAL_DAYS}),
+    *(("test-clocks", {"id": clock, "now": CLOCKS_START.isoformat()}) for clock in CLOCKS),
 )  # fmt: skip
 _TOKENS = ("sim_ok", "sim_ok", "sim_decline_ok", "sim_timeout", "sim_lost", "sim_decline", "sim_timeout_decline_ok")
 _ZONES = ("Europe/Paris", "Asia/Tokyo", "America/New_York")
@@ -29,23 +35,25 @@ _LINES = 5
 _THINK_S = 0.3  # on average
 _KNOWN_MAX = 30
 
-# A customer and a subscription of its own, as they were last answered, that any client may act on.
-Known = deque[tuple[Mapping[str, Any], Mapping[str, Any]]]
 
+@dataclass
+class World:
+    """What all lives have in common. ``known``: customers, with a subscription each as they were last answered, that any client
+    may act on; ``clocks``: how far somebody wants each to be.
+    """
 
-def nobody() -> Known:
-    """Room for those who were made last."""
-    return deque(maxlen=_KNOWN_MAX)
+    known: deque[tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=lambda: deque(maxlen=_KNOWN_MAX))
+    clocks: dict[str, datetime] = field(default_factory=lambda: dict.fromkeys(CLOCKS, CLOCKS_START))
 
 
 class Life:
     """One customer's. ``stop``: come to an end soon."""
 
-    def __init__(self, caller: Caller, name: str, known: Known, stop: Event) -> None:
+    def __init__(self, caller: Caller, name: str, world: World, stop: Event) -> None:
         self._caller = caller
         self._random = caller.random
         self._name = name
-        self._known = known
+        self._world = world
         self._stop = stop
         self._done: list[Command] = []
         self._keys = 0
@@ -53,14 +61,15 @@ class Life:
     async def live(self) -> None:
         """All of it. Raises TimeoutError where a command stays without an answer, AssertionError where one is refused."""
         personal = {"name": f"Ada {self._name}", "email": f"{self._name}@example.com"} if self._random.random() < 0.3 else None
-        registration = {"storefront": "web", "external_id": self._name, "personal": personal}
+        self._clock = self._random.choice([None, None, None, None, *CLOCKS])
+        registration = {"storefront": "web", "external_id": self._name, "personal": personal, "test_clock": self._clock}
         self._customer = await self._made("/v1/customers", registration)
         await self._set_method()
         self._subscription = await self._made("/v1/subscriptions", self._beginning())
-        self._known.append((self._customer, self._subscription))
+        self._world.known.append((self._customer, self._subscription))
         actions: tuple[Callable[[], Awaitable[object]], ...] = (
             self._set_method, self._change, self._cancel, self._pay, self._repeat, self._repeat_otherwise, self._look, self._look,
-            self._meddle, self._register_many,
+            self._meddle, self._register_many, *([self._advance] * 4 if self._clock else []),
         )  # fmt: skip
         for _ in range(self._random.randint(*_ACTIONS)):
             if self._stop.is_set():
@@ -70,7 +79,8 @@ class Life:
 
     def _beginning(self) -> dict[str, Any]:
         """A subscription from now on; or from so long ago that a trial or period ends in the next seconds, and a timer fires."""
-        price, days = self._random.choice([("paid", 0), ("trial", 0), ("trial", TRIAL_DAYS), ("daily", 1), ("daily", 3)])
+        backdated = [("trial", TRIAL_DAYS), ("daily", 1), ("daily", 3)]
+        price, days = self._random.choice([("paid", 0), ("trial", 0), *([] if self._clock else backdated)])
         body: dict[str, Any] = {"customer": self._customer["id"], "price": price}
         if days:
             soon = timedelta(seconds=self._random.uniform(2, 25))
@@ -91,6 +101,13 @@ class Life:
         tag = f'"{customer["receipt"]["version"] + self._random.randrange(2)}"'
         return await self._send(f"/v1/customers/{customer['id']}", {"timezone": self._random.choice(_ZONES)}, **{"if-match": tag})
 
+    async def _advance(self) -> None:
+        """The own clock, which others advance as well: by then it may stand further than this one wants it."""
+        assert self._clock is not None
+        self._world.clocks[self._clock] += timedelta(days=self._random.uniform(5, 100))
+        now = self._world.clocks[self._clock].isoformat()
+        await self._send(f"/v1/test-clocks/{self._clock}/advance", {"now": now})
+
     async def _cancel(self) -> None:
         await self._cancel_one(self._subscription)
 
@@ -100,7 +117,7 @@ class Life:
 
     async def _meddle(self) -> None:
         """With somebody else's, at the same time as they."""
-        customer, subscription = self._random.choice(self._known)
+        customer, subscription = self._random.choice(self._world.known)
         await asyncio.gather(self._change_zone(customer), self._cancel_one(subscription), self._change_zone(customer))
 
     async def _pay(self) -> None:

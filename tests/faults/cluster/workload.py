@@ -10,7 +10,7 @@ from threading import Event, Thread
 import httpx
 
 from tests.faults.cluster.caller import PATIENCE_S, Caller, Recorder
-from tests.faults.cluster.lives import Life, nobody
+from tests.faults.cluster.lives import Life, World
 
 
 class Workload(Thread):
@@ -26,7 +26,7 @@ class Workload(Thread):
         self._recorder = recorder
         self._seed = seed
         self._clients = clients
-        self._known = nobody()
+        self._world = World()
 
     def run(self) -> None:
         try:
@@ -54,4 +54,4 @@ class Workload(Thread):
         for number in count():
             if self.stop.is_set():
                 return
-            await Life(caller, f"{name}-{number}", self._known, self.stop).live()
+            await Life(caller, f"{name}-{number}", self._world, self.stop).live()
