@@ -60,6 +60,7 @@ class Peers:
         self._owners = owners
         self._session = session
         self._doubting: asyncio.Future[None] | None = None
+        self._again_at: dict[tuple[str, str], float] = {}  # who was not there for a partition, or not as its owner
 
     async def forward(self, partition: str, request: Request, here: Callable[[], Awaitable[Reply]]) -> Reply:
         now = asyncio.get_running_loop().time
@@ -70,7 +71,7 @@ class Peers:
             if address == self._address:
                 with suppress(NotServed):  # given to us, and not taken over yet
                     return await here()
-            elif address is not None:
+            elif address is not None and self._has_turn(address, partition):
                 found = await self._try(address, partition, request)
                 if isinstance(found, Reply):
                     return found
@@ -125,6 +126,16 @@ class Peers:
         if self._doubting is None or self._doubting.done():
             self._doubting = asyncio.ensure_future(self._owners.refresh(self._owners.version))
 
+    def _has_turn(self, address: str, partition: str) -> bool:
+        """Whether to ask. Where that was in vain, one of all that wait does so after each pause, for the others as well."""
+        again_at, now = self._again_at.get((address, partition)), asyncio.get_running_loop().time()
+        if again_at is None:
+            return True
+        if now < again_at:
+            return False
+        self._again_at[address, partition] = now + PAUSE_S
+        return True
+
     async def _try(self, address: str, partition: str, request: Request) -> Reply | Outcome:
         """A node's answer as the owner, or why there is none."""
         outcome: Outcome = "answered"
@@ -141,6 +152,10 @@ class Peers:
             if _is_not_mine(reply):
                 outcome = "not_mine"
         self.counts[outcome] += 1
+        if outcome in ("unreachable", "not_mine"):
+            self._again_at[address, partition] = asyncio.get_running_loop().time() + PAUSE_S
+        else:
+            self._again_at.pop((address, partition), None)
         return reply if outcome == "answered" else outcome
 
     async def _ask(self, address: str, partition: str, request: Request) -> Reply:

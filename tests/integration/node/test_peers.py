@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -237,6 +238,27 @@ def test_nobody_is_asked_for_ever() -> None:
         with pytest.raises(NotServed):
             await world.forward()
         assert 2 < len(wrong.heads) < 20
+
+    run(scenario)
+
+
+def test_many_that_wait_for_an_owner_ask_no_more_often_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(world: World) -> None:
+        # given a node that is thought to be the owner, and has said that it is not
+        owner = await world.node(not_mine)
+        world.owns(owner.address)
+        with pytest.raises(NotServed):
+            await world.forward()
+        # when many wait for it
+        monkeypatch.setattr(module, "PATIENCE_S", 10.0)
+        asked, begun = len(owner.heads), time.monotonic()
+        waiting = [asyncio.ensure_future(world.forward()) for _ in range(200)]
+        await asyncio.sleep(3 * module.PAUSE_S)
+        # then it is asked once a pause for all of them
+        assert 1 <= len(owner.heads) - asked <= (time.monotonic() - begun) / module.PAUSE_S + 1
+        # and when it has become the owner, then all go on
+        owner.behaviour = done
+        assert {reply.status for reply in await asyncio.gather(*waiting)} == {201}
 
     run(scenario)
 
