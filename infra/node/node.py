@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from itertools import count
 from math import inf
 from typing import Any
@@ -29,6 +28,7 @@ from infra.eventlog.listener import Committed, Listener
 from infra.eventlog.log import Log
 from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import CATALOG
+from infra.node.advances import Advances
 from infra.node.catalog import NodeCatalog
 from infra.node.clocks import Clocks
 from infra.node.cluster import Cluster
@@ -36,6 +36,7 @@ from infra.node.counts import NodeCounts, NodeState
 from infra.node.effects import Effects
 from infra.node.listener import LoopListener
 from infra.node.partition import Served, Ticket, fail
+from infra.node.partitions import Partitions
 from infra.node.queue import Places
 from infra.node.report import report
 from infra.node.spans import CommandSpans
@@ -50,7 +51,6 @@ ANSWER_LIMIT_S = 15.0
 EXPIRE_S = 0.5
 LEAVE_S = 1.5
 DRAIN_LIMIT_S = 4.0
-CATALOG_LIMIT_S = 2.0
 
 
 class Node:
@@ -81,16 +81,10 @@ class Node:
         self._places = Places(waiting_max)
         self.partitions = log.partitions
         self._ledger = tuple(partition for partition in log.partitions if partition != CATALOG)
-        self._partitions: dict[str, Served] = {}
-        self._held: dict[str, list[Ticket]] = {}
-        self._broken: dict[str, str] = {}
-        self._stopped: dict[str, str] = {}
-        self._assigned: frozenset[str] = frozenset()
+        self._partitions = Partitions()
         self._closing = False
         self._last_answers_at = inf
         self._failing = ""
-        self._begun: set[str] = set()
-        self._resumes: set[asyncio.Task[None]] = set()
         self._leaving: asyncio.Task[None] | None = None
         self.counts = NodeCounts()
         self._spans = None if tracer is None else CommandSpans(tracer)
@@ -99,11 +93,12 @@ class Node:
         self._listener = LoopListener(self)
         self._window = window(self._listener)
         self._catalog = NodeCatalog(log, self.catalog, self._listener)
+        self._advances = Advances(self._catalog, self._partitions, self._clocks, self._may_decide, self._served_ledger, cluster)
 
     async def start(self) -> None:
         """Begin to own, and to fire timers."""
         self._loop = asyncio.get_running_loop()
-        self._tenants = Tenants(self._partitions, self._loop.time)
+        self._tenants = Tenants(self._partitions.served, self._loop.time)
         self._listener.start()
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._ticking = self._loop.create_task(self._clocks.run())
@@ -119,14 +114,13 @@ class Node:
         def over(ticket: Ticket) -> bool:
             return min(ticket.deadline, self._last_answers_at) <= now
 
-        for served in self._partitions.values():
+        for served in self._partitions.served.values():
             for ticket in served.waiting.take_while(over):
                 fail(ticket, Unavailable("overloaded", "Its turn did not come in time, and it was not done."))
-        for tickets in (*(served.unsettled for served in self._partitions.values()), *self._held.values()):
-            for ticket in filter(over, tickets):
-                if ticket.deadline:
-                    self._failing = self._failing or "a commit has no answer"
-                    fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
+        for ticket in filter(over, self._partitions.committing()):
+            if ticket.deadline:
+                self._failing = self._failing or "a commit has no answer"
+                fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
 
     async def give_back(self) -> None:
@@ -141,11 +135,10 @@ class Node:
 
     async def _leave(self) -> None:
         self._ticking.cancel()
-        for task in self._resumes:
-            task.cancel()
+        self._advances.stop()
         await self._effects.close()
         end = self._loop.time() + DRAIN_LIMIT_S
-        while any(served.unsettled or served.waiting for served in self._partitions.values()) and self._loop.time() < end:
+        while any(served.unsettled or served.waiting for served in self._partitions.served.values()) and self._loop.time() < end:
             await asyncio.sleep(0.01)
         await self._window.close()
 
@@ -178,7 +171,7 @@ class Node:
 
     @property
     def decides_once(self) -> bool:
-        return CATALOG in self._partitions
+        return CATALOG in self._partitions.served
 
     async def _decided(
         self, command: Command, succession: Succession | None, future: asyncio.Future[Answer], seen: int
@@ -208,7 +201,7 @@ class Node:
         return ids.partition_of(command.customer, len(self._ledger)) if command.customer else CATALOG
 
     def _home_of(self, command: Command) -> Served:
-        served = self._served(self._name_of(command))
+        served = self._partitions.get(self._name_of(command))
         if command.customer and not self._may_decide(served):
             raise Unavailable("catalog_behind", "The catalog has not been read far enough yet.")
         return served
@@ -220,27 +213,19 @@ class Node:
         """The catalog position that a partition's events carry never falls: its owner has read that far first."""
         return self._catalog.is_read and self.catalog.sequence >= served.catalog_sequence
 
-    def _served(self, name: str) -> Served:
-        served = self._partitions.get(name)
-        if served is not None:
-            return served
-        if name in self._held:
-            raise Unavailable("outcome_unknown", f"Partition {name} is settling a commit whose outcome is unknown.")
-        raise NotServed(name, f"Partition {name} is not served by this node now.")
-
     def customer_of(self, tenant: str, id: str) -> str:
         kind = {ids.CUSTOMER: "customer", ids.SUBSCRIPTION: "subscription", ids.INVOICE: "invoice", ids.PAYMENT: "payment"}.get(
             id[:3]
         )
         if kind is None or not ids.is_id(id, id[:3]):
             raise NotFound(kind or "resource", id)
-        home = self._served(ids.partition_of(id, len(self._ledger))).shard.home(id)
+        home = self._partitions.get(ids.partition_of(id, len(self._ledger))).shard.home(id)
         if home is None or not home.startswith(f"{tenant}/"):
             raise NotFound(kind, id)
         return home.partition("/")[2]
 
     async def settled(self, payment: Payment, timeout_s: float) -> tuple[Payment, str]:
-        served = self._served(ids.partition_of(payment.id, len(self._ledger)))
+        served = self._partitions.get(ids.partition_of(payment.id, len(self._ledger)))
         running = self._effects.running(payment.id)
         if running is not None:
             await asyncio.wait([running], timeout=timeout_s)
@@ -249,24 +234,10 @@ class Node:
         return latest, f"{served.name}@{served.sequence}"
 
     async def advance(self, clock: Clock) -> list[str]:
-        sequence = self.catalog.sequence
-        ends = await asyncio.gather(*(self._advance_anywhere(name, clock, sequence) for name in self._ledger))
-        found = dict(zip(self._ledger, ends, strict=True)) | {CATALOG: self.catalog.sequence}
-        return [f"{name}@{end}" for name, end in found.items() if end]
-
-    async def _advance_anywhere(self, name: str, clock: Clock, catalog_sequence: int) -> int:
-        here = partial(self.advance_partition, name, clock.tenant, clock.clock, catalog_sequence)
-        if self._cluster is None:
-            return await here()
-        return await self._cluster.advance(name, clock, catalog_sequence, here)
+        return await self._advances.everywhere(clock, self._ledger)
 
     async def advance_partition(self, partition: str, tenant: str, clock: str, catalog_sequence: int) -> int:
-        served = self._served(partition)
-        if not await self._catalog.reaches(catalog_sequence, CATALOG_LIMIT_S) or not self._may_decide(served):
-            raise Unavailable("catalog_behind", "The catalog has not been read far enough yet.")
-        (found,) = (each for each in self.catalog.clocks() if (each.tenant, each.clock) == (tenant, clock))
-        await self._clocks.advance(found, [served])
-        return served.sequence
+        return await self._advances.here(partition, tenant, clock, catalog_sequence)
 
     async def catalog_reaches(self, sequence: int, timeout_s: float) -> bool:
         return await self._catalog.reaches(sequence, timeout_s)
@@ -275,11 +246,7 @@ class Node:
         await self._catalog.read_to_end()
 
     def unready(self) -> list[str]:
-        missing = sorted(self._assigned - self._partitions.keys() - self._broken.keys())
-        reasons = [f"partition {name} cannot be served: {reason}" for name, reason in self._broken.items()]
-        reasons += [f"partition {name} is not served: {self._stopped.get(name, 'it is being taken over')}" for name in missing]
-        if not self._assigned:
-            reasons.append("no partition is assigned to this node")
+        reasons = self._partitions.unready()
         if self._catalog.behind:
             reasons.append(self._catalog.behind)
         if self._failing:
@@ -295,11 +262,11 @@ class Node:
 
     def state(self) -> NodeState:
         """What it has in hand just now."""
-        served = list(self._partitions.values())
+        served = list(self._partitions.served.values())
         due = [timer.due for each in served for timer in each.queries.due_timers("", each.now(), inclusive=True, limit=1)]
         return NodeState(
-            assigned=self._assigned,
-            broken=frozenset(self._broken),
+            assigned=self._partitions.assigned,
+            broken=frozenset(self._partitions.broken),
             sequences={each.name: each.sequence for each in served},
             waiting={each.name: len(each.unsettled) + len(each.waiting) for each in served},
             waiting_max=self._places.limit,
@@ -316,7 +283,7 @@ class Node:
         return [self.report()] if self._cluster is None else await self._cluster.reports(self.report())
 
     def _served_ledger(self) -> list[Served]:
-        return [served for name, served in self._partitions.items() if name != CATALOG and self._has_read(served)]
+        return [served for name, served in self._partitions.served.items() if name != CATALOG and self._has_read(served)]
 
     def _deciding(self) -> list[Served]:
         return [] if self._catalog.behind else self._served_ledger()
@@ -324,7 +291,7 @@ class Node:
     # What the window process reports
 
     def on_assigned(self, partitions: frozenset[str]) -> None:
-        self._assigned = partitions
+        self._partitions.assigned = partitions
 
     def on_serving(self, name: str, queries: IndexQueries, state: ReaderState, epoch: int) -> None:
         served = Served(
@@ -342,22 +309,18 @@ class Node:
             submit=self._window.submit,
             spans=self._spans,
         )
-        self._partitions[name] = served
-        self._broken.pop(name, None)
-        self._stopped.pop(name, None)
         self._failing = ""
         if name == CATALOG:
             self._catalog.own(served.queries)
-        for ticket in self._held.pop(name, []):
-            served.place(ticket)
+        self._partitions.serve(served)
         self._begin()
 
     def on_catalog(self, events: Sequence[tuple[Event, int]]) -> None:
         """What the follower read; as the catalog's owner we may know it already."""
         self._catalog.learn(events)
         self._begin()
-        if any(isinstance(event, ClockAdvanced) for event, _ in events) and CATALOG not in self._partitions:
-            self._resume()
+        if any(isinstance(event, ClockAdvanced) for event, _ in events) and CATALOG not in self._partitions.served:
+            self._advances.resume()
 
     def on_catalog_read(self) -> None:
         self._catalog.is_read = True
@@ -365,27 +328,15 @@ class Node:
 
     def _begin(self) -> None:
         """Where a partition may decide from now on: send its open attempts again, go on with test clocks that were advancing."""
-        beginning = [served for served in self._served_ledger() if served.name not in self._begun]
+        beginning = [served for served in self._served_ledger() if not served.begun]
         for served in beginning:
-            self._begun.add(served.name)
+            served.begun = True
             for row in served.queries.open_effects():
                 payment = served.shard.current(row.key, row.stream)
                 if isinstance(payment, Payment) and payment.attempt is not None and payment.state == "pending":
                     self._start_effect(served, payment)
         if beginning:
-            self._resume()
-
-    def _resume(self) -> None:
-        task = self._loop.create_task(self._resume_clocks())
-        self._resumes.add(task)
-        task.add_done_callback(self._resumes.discard)
-
-    async def _resume_clocks(self) -> None:
-        try:
-            for clock in self.catalog.clocks():
-                await self._clocks.advance(clock, self._served_ledger())
-        except Unavailable as unavailable:
-            _log.warning("test clocks not resumed", reason=str(unavailable))
+            self._advances.resume()
 
     def _start_effect(self, served: Served, payment: Payment) -> None:
         """The outcome of an attempt belongs to the attempt's time for a customer on a test clock; else it is dated when it
@@ -396,40 +347,24 @@ class Node:
         self._effects.start(payment, payment.attempt.timestamp if on_clock else served.now())
 
     def on_broken(self, name: str, error: Exception) -> None:
-        self._broken[name] = str(error)
+        self._partitions.broken[name] = str(error)
 
     def on_stopped(self, partitions: frozenset[str], reason: str) -> None:
-        for name in partitions:
-            self._stopped[name] = reason
-            served = self._partitions.pop(name, None)
-            waiting = self._held.pop(name, [])
-            if served is not None:
-                waiting += [*served.unsettled, *served.waiting.take_all()]
-                self._forget(served)
-            for ticket in waiting:
-                fail(ticket, NotServed(name, f"Partition {name}: {reason}"))
+        self._disown(partitions)
+        self._partitions.stop(partitions, reason)
 
     def on_unknown(self, partitions: frozenset[str], reason: str) -> None:
-        for name in partitions:
-            self._stopped[name] = f"the outcome of a commit is unknown: {reason}"
-            served = self._partitions.pop(name, None)
-            if served is not None:
-                held = self._held[name] = [*served.unsettled, *served.waiting.take_all()]
-                _log.error("outcome unknown", partition=name, reason=reason, waiting=len(held))
-                self._forget(served)
+        self._disown(partitions)
+        self._partitions.hold(partitions, reason)
 
-    def _forget(self, served: Served) -> None:
-        """It is served no more."""
-        self._begun.discard(served.name)
-        if served.name == CATALOG:
+    def _disown(self, partitions: frozenset[str]) -> None:
+        if CATALOG in partitions:
             self._catalog.disown()
-        served.gone = True
-        served.queries.close()
 
     def on_settled(self, results: Sequence[tuple[object, Committed]]) -> None:
         for token, committed in results:
             assert isinstance(token, Ticket)
-            served = self._partitions[committed.partition]
+            served = self._partitions.served[committed.partition]
             decided = served.settle(token, committed)
             if decided is not None:
                 self._failing = ""
@@ -438,7 +373,7 @@ class Node:
 
     def _go_on(self) -> None:
         """Decide what waits where there is room by now."""
-        for served in self._partitions.values():
+        for served in self._partitions.served.values():
             if served.waiting:
                 served.go_on()
 
@@ -454,7 +389,7 @@ class Node:
             if isinstance(aggregate, Payment) and aggregate.state == "pending":
                 self._start_effect(served, aggregate)
         if decided.command.from_client and served.shard.overdue(decided.command.key):
-            self._resume()
+            self._advances.resume()
 
     def on_proved(self) -> None:
         self._failing = ""
@@ -462,13 +397,13 @@ class Node:
     def on_failed(self, epochs: Mapping[str, int], reason: str) -> None:
         self._failing = reason
         for name, epoch in epochs.items():
-            if name in self._partitions:
-                self._partitions[name].decide_again(epoch, self._loop.time(), reason)
+            if name in self._partitions.served:
+                self._partitions.served[name].decide_again(epoch, self._loop.time(), reason)
         self._go_on()
 
     def on_refused(self, token: object, reason: str) -> None:
         assert isinstance(token, Ticket)
-        for served in self._partitions.values():
+        for served in self._partitions.served.values():
             served.drop(token)
         fail(token, RuleViolated("record_refused", f"The log refuses what would be written: {reason}"))
         self._loop.call_soon(self._go_on)
@@ -480,7 +415,7 @@ class Node:
     def on_died(self, error: BaseException) -> None:
         _log.critical("node died", error=str(error))
         self._closing = True
-        for served in self._partitions.values():
+        for served in self._partitions.served.values():
             for ticket in (*served.unsettled, *served.waiting):
                 fail(ticket, Unavailable("log_unavailable", "This node has stopped."))
         if not self._dead.done():

@@ -88,6 +88,7 @@ class Served:
         self._tenants = tenants
         self._on_way: Counter[str] = Counter()
         self.gone = False
+        self.begun = False  # its open attempts have been sent again
         self._recorded_at = last_time  # the latest time of what is in the log
         self._decided_at = last_time  # and of what was decided on
         self._wall = now

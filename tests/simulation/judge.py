@@ -83,7 +83,7 @@ class Judge:
             (server.name, partition)
             for server in world.servers.values()
             if server.node is not None
-            for partition in server.node._partitions.values()
+            for partition in server.node._partitions.served.values()
         ]
         return History(
             records={_name(place): list(_records(world, place)) for place in world.group.places},

@@ -184,7 +184,7 @@ class World:
 
     def _gone(self, server: Server) -> None:
         if server.node is not None:
-            for served in server.node._partitions.values():
+            for served in server.node._partitions.served.values():
                 served.queries.close()
         server.node = server.loop = None
         for future in server.waiting:
@@ -297,7 +297,7 @@ class World:
                 found.append(f"{server.name} is down")
                 continue
             found += [f"{server.name}: {reason}" for reason in server.node.unready() if not reason.startswith("no partition is")]
-            served += server.node._partitions
+            served += server.node._partitions.served
             state = server.node.state() if not found else None
             if state is not None and (any(state.waiting.values()) or state.charging or state.timers_late_s > 0):
                 found.append(f"{server.name}: {state.waiting} wait, {state.charging} charge, {state.timers_late_s} s late")
