@@ -6,6 +6,7 @@ to an endpoint costs as much as a whole command (docs/performance.md).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,8 +15,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from commands.api_desk import Desk
+from commands.api_forward import is_forwarded
 from commands.api_route import CommandRoute
 from infra.http.problems import answer_to
+
+# So long a tenant's excess waits until it is told so: what Retry-After asks for. Who comes again at once would else have the loop
+# read requests to refuse, and everybody wait for it.
+HELD_S = 1.0
 
 
 class RouteTable:
@@ -56,9 +62,18 @@ class Front:
         except ClientDisconnect:
             return
         except Exception as error:
-            await (await answer_to(error, self._app, scope))(scope, receive, send)
+            response = await answer_to(error, self._app, scope)
+            await _hold(response.status_code, scope)
+            await response(scope, receive, send)
             return
+        await _hold(reply.status, scope)
         headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
         headers += [(b"content-type", reply.media_type.encode()), (b"content-length", b"%d" % len(reply.body))]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _hold(status: int, scope: Scope) -> None:
+    """Let an answer wait that is for a tenant's excess; at the node that the client speaks with, not between nodes."""
+    if status == 429 and not is_forwarded(scope):
+        await asyncio.sleep(HELD_S)

@@ -26,7 +26,7 @@ from tests.integration.kafka.support import until
 TENANT = "shop"
 STEPS = (Step(500, 1.0), Step(20, 0.5))
 CONNECTIONS = 600
-# So many are refused before anything more is done.
+# So many are refused before anything more is done. Each holds its connection for a second.
 REFUSED = 200
 
 pytestmark = pytest.mark.slow

@@ -17,6 +17,9 @@ from commands.command import Command
 from commands.ports import QueueFull, Quota, Unavailable
 from tests.e2e.commands.conftest import ADMIN_KEY, Api, Http, command_api, http
 
+ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}", "Ledger-Reason": "test"}
+NEW_TENANT = {"id": "a", "name": "A"}
+
 
 class Refusing:
     """A ledger that cannot."""
@@ -60,26 +63,43 @@ def test_ready(ledger: Api) -> None:
 
 
 def test_overload_is_told(refusing: Http) -> None:
-    headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Ledger-Reason": "test"}
-    answer = refusing.post("/v1/tenants", json={"id": "a", "name": "A"}, headers=headers)
+    answer = refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN)
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "overloaded", True)
     assert answer.headers["retry-after"] == "7"
+
+
+def fill(monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
+    """Let there be no place: for nobody, where it is ``full``, or for no more of this tenant's."""
+
+    def submit(_: Refusing, __: Command) -> None:
+        raise QueueFull(Quota(partition="7", limit=250, left=0, full=full))
+
+    monkeypatch.setattr(Refusing, "submit", submit)
 
 
 @pytest.mark.parametrize(("full", "status", "code"), [(False, 429, "quota-exceeded"), (True, 503, "overloaded")])
 def test_who_has_no_place_is_told_how_many_there_are(
     full: bool, status: int, code: str, refusing: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def submit(_: Refusing, __: Command) -> None:
-        raise QueueFull(Quota(partition="7", limit=250, left=0, full=full))
-
-    monkeypatch.setattr(Refusing, "submit", submit)
-    headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Ledger-Reason": "test"}
-    answer = refusing.post("/v1/tenants", json={"id": "a", "name": "A"}, headers=headers)
+    fill(monkeypatch, full)
+    monkeypatch.setattr("commands.api_front.HELD_S", 0.0)
+    answer = refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN)
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (status, code, True)
     assert answer.headers["retry-after"] == "1"
     assert answer.headers["ratelimit-policy"] == '"waiting";q=250;qu="concurrent-requests";pk=:Nw==:'
     assert answer.headers["ratelimit"] == '"waiting";r=0;pk=:Nw==:'
+
+
+def test_the_excess_of_a_tenant_is_told_so_later_and_only_by_the_node_that_its_client_asks(
+    refusing: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(monkeypatch, full=False)
+    monkeypatch.setattr("commands.api_front.HELD_S", 0.2)
+    assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN).elapsed.total_seconds() >= 0.2
+    monkeypatch.setattr("commands.api_front.HELD_S", 3600)
+    assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN | {"Ledger-Forwarded-By": "other:8000"}).status_code == 429
+    fill(monkeypatch, full=True)
+    assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN).status_code == 503
 
 
 def test_a_node_that_is_closing_refuses_and_loses_nothing(tmp_path: Path) -> None:
