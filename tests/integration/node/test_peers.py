@@ -130,12 +130,19 @@ async def world() -> AsyncIterator[World]:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is: no owner is given up, nor doubted."""
+    monkeypatch.setattr(module, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(module, "LOOK_S", 60.0)
+
+
+@pytest.fixture
+def impatient(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  after it
     monkeypatch.setattr(module, "PATIENCE_S", 0.5)
 
 
 @pytest.fixture
-def curious(monkeypatch: pytest.MonkeyPatch) -> None:
+def curious(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  after it
     """Soon in doubt about an owner that does not answer."""
     monkeypatch.setattr(module, "LOOK_S", 0.1)
 
@@ -229,6 +236,7 @@ def test_what_turns_out_to_be_our_own_is_done_here() -> None:
     run(scenario)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_nobody_is_asked_for_ever() -> None:
     async def scenario(world: World) -> None:
         # given a node that is thought to be the owner and says that it is not
@@ -242,6 +250,7 @@ def test_nobody_is_asked_for_ever() -> None:
     run(scenario)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_many_that_wait_for_an_owner_ask_no_more_often_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(world: World) -> None:
         # given a node that is thought to be the owner, and has said that it is not
@@ -250,7 +259,7 @@ def test_many_that_wait_for_an_owner_ask_no_more_often_than_one(monkeypatch: pyt
         with pytest.raises(NotServed):
             await world.forward()
         # when many wait for it
-        monkeypatch.setattr(module, "PATIENCE_S", 10.0)
+        monkeypatch.setattr(module, "PATIENCE_S", 60.0)
         asked, begun = len(owner.heads), time.monotonic()
         waiting = [asyncio.ensure_future(world.forward()) for _ in range(200)]
         await asyncio.sleep(3 * module.PAUSE_S)
@@ -277,6 +286,7 @@ def test_what_was_sent_and_not_answered_may_have_been_done(behaviour: Behaviour)
     run(scenario)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_while_the_owners_cannot_be_asked_what_is_known_holds() -> None:
     async def scenario(world: World) -> None:
         owner = await world.node(done)
@@ -292,7 +302,7 @@ def test_while_the_owners_cannot_be_asked_what_is_known_holds() -> None:
     run(scenario)
 
 
-@pytest.mark.usefixtures("curious")
+@pytest.mark.usefixtures("curious", "impatient")
 def test_a_log_that_hangs_holds_nobody_up() -> None:
     async def scenario(world: World) -> None:
         # given a log that does not say who owns what any more
