@@ -24,6 +24,7 @@ def from_kafka(bootstrap: str, environment: str, options: Mapping[str, Any] | No
         "enable.auto.commit": False,
         "isolation.level": "read_committed",
         "enable.partition.eof": True,
+        "fetch.wait.max.ms": 20,  # as long as a broker waits at the end of each partition
         **(options or {}),
     }
     found: dict[str, Sequence[Record]] = {}

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.faults.cluster.network import Host, Network
 from tests.kafka_broker.local import await_port, free_ports, launch, new_cluster_id, stop
 from tests.kafka_broker.settings import cluster_settings
@@ -38,6 +40,11 @@ class Broker:
         """Until it takes connections. Raises BrokerError."""
         assert self._process is not None
         await_port(self._process, *self._place[:2], self._folder / "broker.log")
+
+    def process(self) -> psutil.Process:
+        """The broker itself, which runs."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -19,7 +19,7 @@ import orjson
 from tests.checker.history import Call
 
 TENANT = "shop"
-PATIENCE_S = 240.0
+PATIENCE_S = 360.0
 _PAUSE_S = (0.05, 0.6)
 # Most wait longer than the ledger does; some give up early, and what they asked for may be done all the same.
 _LIMITS_S = (20.0, 20.0, 20.0, 1.0)

@@ -108,6 +108,11 @@ def kill_broker(site: Site, targets: Sequence[str]) -> Undo:
     return broker.start
 
 
+def stop_broker(site: Site, targets: Sequence[str]) -> Undo:
+    """It takes connections, and says nothing: until the others do without it, and after they have."""
+    return _stop([site.broker(targets[0]).process()])
+
+
 def kill_projector(site: Site, targets: Sequence[str]) -> Undo:
     projector = site.projector(targets[0])
     projector.kill()
@@ -133,6 +138,18 @@ def cut_from_brokers(count: int) -> Strike:
         return _all([site.network.cut(node, broker.host) for broker in gone])
 
     return strike
+
+
+def cut_from_half(site: Site, targets: Sequence[str]) -> Undo:
+    """The first node from one of the others and from a broker."""
+    node, other = (site.node(name).host for name in targets)
+    return _all([site.network.cut(node, other), cut_from_brokers(1)(site, targets)])
+
+
+def slow_node(site: Site, targets: Sequence[str]) -> Undo:
+    """All that it sends to brokers and hears from them comes late."""
+    node = site.node(targets[0]).host
+    return _all([site.network.slow(node, broker.host) for broker in site.brokers])
 
 
 def cut_from_nodes(site: Site, targets: Sequence[str]) -> Undo:
@@ -163,6 +180,7 @@ FAULTS: dict[str, tuple[Kind, Strike]] = {
     "clock +1 h": (Kind("node", 1, 12), set_clock(HOUR_S)),
     "clock -1 h": (Kind("node", 1, 12), set_clock(-HOUR_S)),
     "kill broker": (Kind("broker", 1, 15), kill_broker),
+    "stop broker": (Kind("broker", 3, 15), stop_broker),
     "kill projector": (Kind("projector", 0.5, 8), kill_projector),
     "stop projector": (Kind("projector", 4, 15), stop_projector),
     "kill postgres": (Kind("postgres", 0.5, 5), kill_postgres),
@@ -173,6 +191,8 @@ FAULTS_OF_HOSTS: dict[str, tuple[Kind, Strike]] = {
     "cut node from a broker": (Kind("node", 3, 20), cut_from_brokers(1)),
     "cut node from two brokers": (Kind("node", 3, 20), cut_from_brokers(2)),
     "cut node from nodes": (Kind("node", 3, 15), cut_from_nodes),
+    "cut node from half": (Kind("node", 3, 20, 2), cut_from_half),
+    "slow node": (Kind("node", 3, 15), slow_node),
     "cut brokers": (Kind("broker", 3, 20, 2), cut_brokers),
     "slow brokers": (Kind("broker", 3, 15, 2), slow_brokers),
 }
