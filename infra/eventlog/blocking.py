@@ -186,7 +186,8 @@ class BlockingWriter:
 
     def _forget(self, partitions: Collection[str]) -> None:
         for partition in partitions:
-            self._served.pop(partition).queries.close()
+            if served := self._served.pop(partition, None):
+                served.queries.close()
 
 
 def _nothing(_rows: Sequence[StoredRow]) -> Derived:

@@ -11,12 +11,16 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client
+from infra.eventlog.kafka_client import Bootstrap, client
 from infra.eventlog.log import Aborted, AppendError, LogUnavailable, NotOwner, OutcomeUnknown, RecordRefused
 
 TRANSACTION_LIMIT_MS = 10_000
 _DELIVERY_LIMIT_MS = 8_000
 FENCE_LIMIT_S = 5.0
+# With the delivery's limit before it, less than the group waits for a poll.
+_ABORT_LIMIT_S = 1.5
+# An id whose last transaction has no end after so long is left to itself: markers are written in milliseconds.
+SETTLE_LIMIT_S = 2.0
 # Above the largest record that is admitted, and with a batch's overhead still under the broker's default of 1,048,588.
 _MESSAGE_LIMIT_BYTES = 1_040_000
 
@@ -31,6 +35,12 @@ _REFUSED = frozenset({
 })  # fmt: skip
 
 _log = structlog.stdlib.get_logger(__name__)
+
+
+class Unsettled(Aborted):
+    """A transactional id takes no transaction: its last one is decided, but does not end before its marker stands in every
+    partition that it wrote to, and the leader of one of them is away.
+    """
 
 
 @dataclass(slots=True)
@@ -105,8 +115,8 @@ class Lane:
         self._bootstrap = bootstrap
         self._producer: Producer | None = None
 
-    def settle(self) -> None:
-        """Start afresh: whatever this id left open is ended at the broker. Raises LogUnavailable."""
+    def settle(self, limit_s: float = SETTLE_LIMIT_S) -> None:
+        """Start afresh: whatever this id left open is ended at the broker. Raises Unsettled, LogUnavailable."""
         self.drop()
         try:
             producer = Producer(
@@ -123,15 +133,17 @@ class Lane:
                     },
                 )
             )
-            producer.init_transactions(REQUEST_LIMIT_S)
+            producer.init_transactions(limit_s)
         except KafkaException as error:
-            raise LogUnavailable(f"{self.transactional_id} could not be settled: {error.args[0].str()}") from error
+            unsettled = error.args[0].code() == KafkaError.CONCURRENT_TRANSACTIONS
+            refusal = Unsettled if unsettled else LogUnavailable
+            raise refusal(f"{self.transactional_id} could not be settled: {error.args[0].str()}") from error
         self._producer = producer
 
     @contextmanager
     def transaction(self, partitions: frozenset[str]) -> Iterator[Transaction]:
         """Commit what the block wrote, or nothing. ``partitions`` are those that a NotOwner names. Raises an AppendError."""
-        producer = self._ready()
+        producer = self.ready()
         transaction = Transaction(producer)
         try:
             with _fatal_as_itself():
@@ -152,7 +164,8 @@ class Lane:
         """Let the producer go; the next use settles the lane first."""
         self._producer = None
 
-    def _ready(self) -> Producer:
+    def ready(self) -> Producer:
+        """Its producer, settled where it was dropped. Raises Aborted."""
         if self._producer is None:
             try:
                 self.settle()
@@ -175,10 +188,14 @@ class Lane:
             raise OutcomeUnknown(f"{self.transactional_id}: {error.args[0].str()}") from error
 
     def _abort(self, producer: Producer) -> bool:
-        """Was the transaction aborted in good order? If not, the lane is settled before its next use."""
+        """Was the transaction aborted in good order? If not, the lane is settled before its next use.
+
+        Nothing hangs on its end, since no commit is asked for after it. Where a record's delivery is not known it waits for
+        markers, which do not come as long as a leader is away.
+        """
         try:
             with _fatal_as_itself():
-                producer.abort_transaction()
+                producer.abort_transaction(_ABORT_LIMIT_S)
         except KafkaException as error:
             _log.warning("abort failed", transactional_id=self.transactional_id, error=error.args[0].str())
             self.drop()

@@ -17,8 +17,9 @@ import structlog
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at, uncommitted
-from infra.eventlog.kafka_lane import Lane, Transaction
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_end, record_at, uncommitted
+from infra.eventlog.kafka_lane import SETTLE_LIMIT_S, Lane, Transaction, Unsettled
+from infra.eventlog.kafka_leaders import Leaders
 from infra.eventlog.kafka_membership import Membership
 from infra.eventlog.kafka_message import headers_of, record_of
 from infra.eventlog.log import CLOCK_TOLERANCE_S, Aborted, AppendError, Change, LogUnavailable, LogUnusable, NotOwner, nothing
@@ -50,16 +51,18 @@ class KafkaOwner:
         self._bootstrap = bootstrap
         self._names = names
         self._partitions = partitions
+        self._node = node
         self._address = address
         self._clock = clock
         self._skew_s = 0.0
         self._admin = AdminClient(client(bootstrap))
+        self._leaders = Leaders(bootstrap, names)
         self._lanes = [Lane(bootstrap, names.transactional_id(node, number)) for number in range(_LANES)]
         self._windows = 0
         self._claims: dict[str, int] = {}
         self._loading = False
         self._membership = Membership(bootstrap, names, names.owners, address)
-        self.recover()
+        self._settle(REQUEST_LIMIT_S)  # the first transaction of a cluster has its topic made
 
     def poll(self, timeout_s: float) -> Change:
         change = self._membership.poll(timeout_s)
@@ -119,8 +122,10 @@ class KafkaOwner:
         return self._claim_at(partition, offset) if 0 <= offset < below else None
 
     def recover(self) -> None:
-        for lane in self._lanes:
-            lane.settle()
+        self._settle(SETTLE_LIMIT_S)
+
+    def unwritable(self, partitions: Iterable[str]) -> dict[str, str]:
+        return self._leaders.unwritable(partitions)
 
     def close(self) -> None:
         self._membership.close()
@@ -168,7 +173,13 @@ class KafkaOwner:
         ours = {lane.transactional_id for lane in self._lanes}
         for transactional_id in {name for claim in claims for name in orjson.loads(claim.value)["transactional_ids"]} - ours:
             _log.info("settling a former owner's window", transactional_id=transactional_id, partition=partition)
-            Lane(self._bootstrap, transactional_id).settle()
+            try:
+                Lane(self._bootstrap, transactional_id).settle()
+            except (
+                Unsettled,
+                LogUnavailable,
+            ) as error:  # it has been asked to end, and here it may have: what counts is our claim
+                _log.warning("a former owner's window is not settled", partition=partition, error=str(error))
 
     def _open_claims(self, partition: str, below: int) -> list[Record]:
         """Claims that no committed reader can see yet. Raises LogUnavailable."""
@@ -207,11 +218,16 @@ class KafkaOwner:
         """A transaction on the lane whose turn it is."""
         self._windows += 1
         try:
+            for lane in self._lanes:  # both: claims name both, and would have to be made anew without the other
+                lane.ready()
             with self._lanes[self._windows % _LANES].transaction(partitions) as transaction:
                 yield transaction
         except NotOwner:
             self._disown(partitions)
             self._drop_lanes()
+            raise
+        except Unsettled:
+            self._leave_lanes()
             raise
         except Aborted:
             self._drop_lanes()
@@ -221,6 +237,28 @@ class KafkaOwner:
         """Write them no more before a new claim."""
         for partition in partitions:
             self._claims.pop(partition, None)
+
+    def _settle(self, limit_s: float) -> None:
+        """Settle both lanes. Raises LogUnavailable, or an Aborted where even new ones are not settled."""
+        try:
+            for lane in self._lanes:
+                lane.settle(limit_s)
+        except Unsettled:
+            self._leave_lanes()
+            for lane in self._lanes:
+                lane.ready()
+
+    def _leave_lanes(self) -> None:
+        """Go on under other transactional ids, which new claims have to name. What was open under the former ones is decided: it
+        will have ended before a claim behind it can be read.
+        """
+        since_ms = int(self._clock() * 1000)
+        left = [lane.transactional_id for lane in self._lanes]
+        self._lanes = [
+            Lane(self._bootstrap, self._names.transactional_id(self._node, number, since_ms)) for number in range(_LANES)
+        ]
+        self._claims.clear()
+        _log.warning("transactional ids left behind", left=left, now=[lane.transactional_id for lane in self._lanes])
 
     def _drop_lanes(self) -> None:
         """Both start afresh: a successor may have settled either, or an outage have left either waiting for ever."""

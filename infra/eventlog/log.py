@@ -142,6 +142,12 @@ class Owner(Protocol):
         """
         ...
 
+    def unwritable(self, partitions: Iterable[str]) -> Mapping[str, str]:
+        """Those of ``partitions`` that take no records now though others may, each with the reason (Kafka: no leader, or too few
+        replicas in sync). Raises LogUnavailable.
+        """
+        ...
+
     def recover(self) -> None:
         """After OutcomeUnknown: settle whatever is open, so that a claim written next stands after it."""
         ...

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -110,6 +110,9 @@ class SqliteOwner:
 
     def last_claim(self, partition: str, below: int) -> Record | None:  # noqa: ARG002
         return None  # nobody gets past the file's lock
+
+    def unwritable(self, partitions: Iterable[str]) -> dict[str, str]:  # noqa: ARG002
+        return {}  # one file has them all
 
     def recover(self) -> None:
         self._connection.close()

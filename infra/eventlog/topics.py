@@ -63,9 +63,12 @@ class Names:
     def projectors(self) -> str:
         return f"{self.environment}.ledger.projectors"
 
-    def transactional_id(self, node: str, lane: int) -> str:
-        """The same after a restart of ``node``, so that a new process settles what the old one left open."""
-        return f"{self.environment}.ledger.{node}.{lane}"
+    def transactional_id(self, node: str, lane: int, since_ms: int = 0) -> str:
+        """The same after a restart of ``node``, so that a new process settles what the old one left open. ``since_ms`` (a time)
+        makes another one, where a transaction under the first cannot end.
+        """
+        first = f"{self.environment}.ledger.{node}.{lane}"
+        return f"{first}.{since_ms}" if since_ms else first
 
     def place(self, partition: str, offset: int = OFFSET_INVALID) -> TopicPartition:
         """Where a partition of the ledger (``"0"``, ``"catalog"``) stands."""

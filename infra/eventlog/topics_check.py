@@ -102,7 +102,7 @@ def observe(bootstrap: Bootstrap, names: Names) -> Observed:
         there = admin.list_topics(timeout=REQUEST_LIMIT_S)
         wanted = [name for name in (names.events, names.catalog, names.keys, *INTERNAL) if name in there.topics]
         topics = _topics(admin, wanted)
-        brokers = {str(broker): _settings(admin, ConfigResource.Type.BROKER, str(broker)) for broker in there.brokers}
+        brokers = {str(broker): settings_of(admin, ConfigResource.Type.BROKER, str(broker)) for broker in there.brokers}
     except KafkaException as error:
         raise LogUnavailable(f"the cluster cannot be checked: {error.args[0].str()}") from error
     recorded = recorded_partitions(bootstrap, names.environment) if names.keys in topics else None
@@ -180,12 +180,13 @@ def _topics(admin: AdminClient, wanted: list[str]) -> dict[str, Topic]:
     topics = {}
     for name, future in described.items():
         partitions = future.result().partitions
-        settings = _settings(admin, ConfigResource.Type.TOPIC, name)
+        settings = settings_of(admin, ConfigResource.Type.TOPIC, name)
         topics[name] = Topic(len(partitions), min(len(partition.replicas) for partition in partitions), settings)
     return topics
 
 
-def _settings(admin: AdminClient, kind: Any, name: str) -> Settings:
+def settings_of(admin: AdminClient, kind: Any, name: str) -> Settings:
+    """The effective settings of a topic or a broker. Raises KafkaException."""
     answer = admin.describe_configs([ConfigResource(kind, name)], request_timeout=REQUEST_LIMIT_S)
     entries = next(iter(answer.values())).result()
     return {entry.name: entry.value for entry in entries.values() if entry.value is not None}

@@ -41,6 +41,7 @@ MAX_WINDOW_BYTES = 4_000_000
 IDLE_S = 0.05  # how long a turn waits for entries; the ownership is polled at least this often
 READ_WAIT_S = 0.02  # how long a turn waits for records while partitions are being taken over
 RETRY_S = 0.5  # before what failed because something was unavailable is tried again
+AWAY_S = 3.0  # before it is looked again whether the log takes records of a partition
 PROOF_S = 2.0  # after so long without a window it is seen whether the log is there, and the partitions ours
 FAILING_S = 3.0  # a log that has taken no write for as long is not asked for more: a claim will tell when it takes some
 CLOSE_LIMIT_S = 5.0
@@ -80,7 +81,7 @@ class WindowThread:
         self._epochs: dict[str, int] = {}
         self._takeovers: list[Takeover] = []
         self._retry_at = 0.0
-        self._not_before: dict[str, float] = {}  # when a partition may be tried again whose index could not be opened
+        self._not_before: dict[str, float] = {}  # when partitions may be tried again that had to be put off
         self._proof_at = 0.0
         self._failing_since: float | None = None
         self.counts = WindowCounts()
@@ -199,6 +200,8 @@ class WindowThread:
             if takeover.put_off:
                 self.counts.takeovers_put_off += 1
                 self._retry_at = time.monotonic() + RETRY_S
+                for partition in self._leave_out(owner, takeover.partitions):
+                    takeover.drop(partition)
             for partition, error in takeover.broken.items():
                 self._give_up(partition, error)
             if not takeover.partitions:
@@ -208,7 +211,7 @@ class WindowThread:
     def _begin_takeover(self, owner: Owner, partitions: Iterable[str]) -> None:
         indexes: dict[str, Index] = {}
         try:
-            for partition in sorted(partitions):
+            for partition in sorted(frozenset(partitions) - self._leave_out(owner, partitions)):
                 try:
                     indexes[partition] = self._open_index(partition)
                 except IndexUnusable as error:
@@ -224,6 +227,16 @@ class WindowThread:
                 index.queries.close()
                 index.close()
             raise
+
+    def _leave_out(self, owner: Owner, partitions: Iterable[str]) -> frozenset[str]:
+        """Put off those of ``partitions`` that the log takes no records of, and give them: a window with one of them fails."""
+        away = owner.unwritable(partitions)
+        for partition, reason in away.items():
+            log.warning("partition left out", partition=partition, reason=reason)
+            self.counts.takeovers_put_off += 1
+            self._not_before[partition] = time.monotonic() + AWAY_S
+            self._listener.stopped(frozenset({partition}), reason)
+        return frozenset(away)
 
     def _give_up(self, partition: str, error: Exception) -> None:
         if partition not in self._broken:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from confluent_kafka import KafkaError, KafkaException
@@ -18,6 +19,7 @@ Place = tuple[str, int]  # topic, partition
 Header = tuple[str, bytes]
 
 TRANSACTION_LIMIT_S = 10.0
+NOTICED_S = 4.0  # until the brokers know that a leader is gone
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +66,7 @@ class Partition:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.away_since = self.away_until = -inf  # while its leader is away
         self.open: dict[Transaction, int] = {}  # with the first offset of each that has no marker here
 
     @property
@@ -111,15 +114,32 @@ class Cluster:
         producing.epoch += 1
         return producing.epoch
 
+    def lose_leader(self, place: Place, seconds: float) -> None:
+        """For so long nothing is written to a partition, or read from it."""
+        partition, now = self.partitions[place], self.kernel.now
+        partition.away_since, partition.away_until = now, now + seconds
+
+    def away(self, place: Place) -> bool:
+        return self.partitions[place].away_until > self.kernel.now
+
+    def leader(self, place: Place) -> int:
+        """Its id as the brokers know it; -1: there is none."""
+        partition, now = self.partitions[place], self.kernel.now
+        return -1 if partition.away_since + NOTICED_S < now < partition.away_until else 1
+
     def append(
         self, id: str, epoch: int, place: Place, messages: Sequence[tuple[bytes, bytes, tuple[Header, ...]]]
     ) -> int | None:
-        """Append to the open transaction, beginning it; gives the last offset, or None while the one before is not through."""
+        """Append to the open transaction, beginning it; gives the last offset, or None while the one before is not through, or
+        the leader away.
+        """
         transaction = self._open(id, epoch)
         if transaction is None:
             return None
         partition, now_ms = self.partitions[place], int(self._wall() * 1000)
         transaction.places[place] = None
+        if self.away(place):
+            return None
         partition.open.setdefault(transaction, len(partition.entries))
         partition.entries += [Entry(transaction, key, value, headers, now_ms) for key, value, headers in messages]
         return len(partition.entries) - 1
@@ -182,8 +202,11 @@ class Cluster:
 
     def _mark(self, transaction: Transaction, place: Place) -> None:
         partition = self.partitions[place]
+        if self.away(place):
+            self.kernel.at(partition.away_until, self._mark, transaction, place)
+            return
         partition.entries.append(Entry(transaction, None, None, marker=True))
-        del partition.open[transaction]
+        partition.open.pop(transaction, None)  # it may have got no record there
         transaction.left.discard(place)
         if not transaction.left:
             self._complete(transaction)

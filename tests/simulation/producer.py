@@ -8,9 +8,10 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from infra.eventlog.log import nothing
 from tests.simulation.broker import Entry, Header, Place, refusal
 from tests.simulation.member import Membership
-from tests.simulation.wire import REQUEST_LIMIT_S, Message, Wire
+from tests.simulation.wire import Message, Wire
 
 DELIVERY_LIMIT_S = 8.0
 CONCURRENT_S = 0.02
@@ -35,7 +36,10 @@ class Producer:
         self._failed: KafkaError | None = None
         self._begun_at = 0.0
 
-    def init_transactions(self, timeout: float = REQUEST_LIMIT_S) -> None:
+    def init_transactions(self, timeout: float) -> None:
+        self._begin_epoch(timeout)
+
+    def _begin_epoch(self, timeout: float) -> None:
         deadline = self._kernel.now + timeout
         while True:
             self._wire.travel()
@@ -46,7 +50,7 @@ class Producer:
                 self._epoch = epoch
                 return
             if self._kernel.now >= deadline:
-                raise refusal(KafkaError._TIMED_OUT, "init_transactions", retriable=True)
+                raise refusal(KafkaError.CONCURRENT_TRANSACTIONS, "init_transactions", retriable=True)
             self._kernel.sleep(CONCURRENT_S)
 
     def begin_transaction(self) -> None:
@@ -112,11 +116,13 @@ class Producer:
         self._fail_at("committed")
         self._wire.travel()
 
-    def abort_transaction(self) -> None:
+    def abort_transaction(self, timeout: float) -> None:
         self._queued.clear()
         self._wire.travel()
         self._wire.cluster.end(self._id, self._epoch, "aborted")
         self._wire.travel()
+        if self._flying:  # what these came to is not known: it needs a new epoch, which waits for the markers
+            self._begin_epoch(timeout)
 
     def _fail_at(self, point: str) -> None:
         if self._wire.faults.reach(point):
@@ -137,16 +143,19 @@ class Producer:
             return
         batch = self._queued.pop(place)
         self._flying[place] = self._flying.get(place, 0) + 1
-        self._kernel.after(self._kernel.latency(), self._arrive, place, batch, self._epoch)
+        self._kernel.after(self._kernel.latency(), self._arrive, place, batch, self._epoch, begun_at)
 
-    def _arrive(self, place: Place, batch: list[Queued], epoch: int) -> None:
+    def _arrive(self, place: Place, batch: list[Queued], epoch: int, begun_at: float) -> None:
+        if self._failed is not None or begun_at != self._begun_at:  # given up meanwhile
+            self._landed(place, nothing)
+            return
         try:
             last = self._wire.cluster.append(self._id, epoch, place, batch)
         except KafkaException as error:
             self._landed(place, partial(self._refused, error.args[0]))
             return
         if last is None:
-            self._kernel.after(CONCURRENT_S, self._arrive, place, batch, epoch)
+            self._kernel.after(CONCURRENT_S, self._arrive, place, batch, epoch, begun_at)
             return
         entry = self._wire.cluster.partitions[place].entries[last]
         self._landed(place, partial(self._delivered, place, last, entry))

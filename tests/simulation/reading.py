@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka.admin import ConfigResource
 
-from tests.simulation.broker import Place
+from tests.simulation.broker import Place, refusal
 from tests.simulation.wire import Message, Wire
 
 FETCH_S = 0.002
@@ -58,6 +59,8 @@ class Reading:
         if self._buffer or self._host.cut_until > self._kernel.now or self._kernel.chance(0.1):
             return
         for place, position in self._positions.items():
+            if self._wire.cluster.away(place):
+                continue
             partition = self._wire.cluster.partitions[place]
             found = partition.written(position) if self._uncommitted else partition.committed(position)
             self._buffer += [Message(place, offset, entry) for offset, entry in found]
@@ -89,9 +92,25 @@ class Admin:
             counts[topic] = counts.get(topic, 0) + 1
         return {name: Answer(partial(_Described, topic_id=name, partitions=range(count))) for name, count in counts.items()}
 
+    def describe_configs(self, asked: list[ConfigResource], request_timeout: float) -> dict[Any, Answer]:  # noqa: ARG002
+        settings = {"min.insync.replicas": _Described(name="min.insync.replicas", value="1")}
+        return {each: Answer(lambda: settings) for each in asked}
+
+    def list_topics(self, topic: str, timeout: float) -> _Described:
+        self._wire.travel(timeout)
+        partitions = {
+            place[1]: _Described(id=place[1], leader=self._wire.cluster.leader(place), replicas=[1], isrs=[1])
+            for place in self._wire.cluster.partitions
+            if place[0] == topic
+        }
+        self._wire.travel(timeout)
+        return _Described(topics={topic: _Described(partitions=partitions)})
+
     def _end(self, place: TopicPartition, committed: bool, limit_s: float) -> _Described:
         self._wire.travel(limit_s)
         self._wire.faults.reach("asking")
+        if self._wire.cluster.away((place.topic, place.partition)):
+            raise refusal(KafkaError.LEADER_NOT_AVAILABLE, "no leader", retriable=True)
         partition = self._wire.cluster.partitions[place.topic, place.partition]
         end = partition.stable if committed else len(partition.entries)
         self._wire.travel(limit_s)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from tests.simulation.broker import Place
 from tests.simulation.faults import EFFECTS, POINTS, Armed, Effect, Point
 from tests.simulation.requests import PRICES, Request
-from tests.simulation.world import World
+from tests.simulation.world import PARTITIONS, World
 
 HORIZON_S = 11.0
 TOKENS = ("sim_ok", "sim_ok", "sim_decline_ok", "sim_decline", "sim_timeout", "sim_lost", "sim_unknown")
@@ -151,6 +152,21 @@ class LateMarkers:
 
 
 @dataclass(frozen=True, slots=True)
+class NoLeader:
+    """A partition has no leader."""
+
+    at: float
+    place: Place
+    seconds: float
+
+    def do(self, world: World) -> None:
+        world.cluster.lose_leader(self.place, self.seconds)
+
+    def __str__(self) -> str:
+        return f"{self.place[0]}/{self.place[1]} has no leader for {self.seconds} s"
+
+
+@dataclass(frozen=True, slots=True)
 class SlowRecords:
     """Records take long to leave their node, requests do not."""
 
@@ -202,6 +218,11 @@ def schedule(seed: int, nodes: int) -> list[Step]:
     if random.random() < 0.3:
         steps += _zombie(random.choice("abc"[:nodes]), random.choice(asks).at, random.choice((7.0, 9.0)))
     steps += [Warp(_time(random), random.choice((2, 12, 25, 49))) for _ in range(random.randint(0, 3))]
+    if random.random() < 0.1:
+        place = random.choice(
+            (("sandbox.ledger.catalog", 0), *(("sandbox.ledger.events", number) for number in range(PARTITIONS)))
+        )
+        steps.append(NoLeader(_time(random), place, random.choice((2.0, 7.0, 15.0, 30.0))))
     return sorted(steps, key=lambda step: step.at)
 
 

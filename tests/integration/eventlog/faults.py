@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from infra.eventlog.log import Aborted, Change, nothing
 from infra.eventlog.record import Record
@@ -12,17 +12,21 @@ from infra.eventlog.sqlite_owner import SqliteOwner
 
 class FaultyOwner(SqliteOwner):
     """Raises the next of ``faults`` instead of committing, or after it (``late``); refuses ``claims_refused`` claims; announces
-    ``changes``.
+    ``changes``; says what is ``away``, an answer after the other.
     """
 
     faults: list[Exception]
     late: list[Exception]
     changes: list[Change]
+    away: list[dict[str, str]]
     claims_refused: int
 
     def poll(self, timeout_s: float) -> Change:
         found = super().poll(timeout_s)
         return self.changes.pop(0) if not found.gained and self.changes else found
+
+    def unwritable(self, partitions: Iterable[str]) -> dict[str, str]:
+        return self.away.pop(0) if self.away else super().unwritable(partitions)
 
     def commit(
         self,
@@ -51,5 +55,6 @@ class FaultyLog(SqliteLog):
         owner.__class__ = FaultyOwner
         assert isinstance(owner, FaultyOwner)
         owner.faults, owner.late, owner.changes, owner.claims_refused = [], [], [], 0
+        owner.away = []
         self.faulty = owner
         return owner

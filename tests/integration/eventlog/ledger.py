@@ -118,7 +118,8 @@ class Told:
 
     def _forget(self, partitions: frozenset[str]) -> None:
         for partition in partitions:
-            self.queries.pop(partition).close()
+            if queries := self.queries.pop(partition, None):
+                queries.close()
 
 
 class Ledger:

@@ -99,6 +99,28 @@ def test_a_log_that_keeps_taking_no_write_is_left_until_it_takes_a_claim(
     assert assert_sound(log) == ["sub_1/1"]
 
 
+def test_a_partition_that_takes_no_records_is_left_out_until_it_does(
+    log: FaultyLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.eventlog.window.FAILING_S", 0.0)
+    monkeypatch.setattr("infra.eventlog.window.AWAY_S", 0.2)
+    with Ledger(log, tmp_path) as ledger:
+        # given a partition that has no leader: a window with it fails, and a claim, before that is known
+        log.faulty.away = [{}, {"1": "no leader"}, {"1": "no leader"}]
+        log.faulty.claims_refused = 1
+        log.faulty.faults.append(Aborted("not delivered"))
+        ledger.submit(ledger.entry("a", append(("sub_1", 1), partition="1")))
+        # when it is known, then the others are served without it
+        ledger.told.wait(lambda: ("stopped", frozenset("1"), "no leader") in ledger.told.calls)
+        ledger.serve("catalog", "0")
+        assert ledger.commit(append(("sub_2", 1))).sequence == 1
+        # and when it has a leader again, it is served, too
+        ledger.serve("1")
+        assert not log.faulty.away
+        ledger.commit(append(("sub_1", 1), partition="1", command="again"))
+    assert assert_sound(log) == ["sub_2/1", "sub_1/1"]
+
+
 def test_a_log_that_goes_away_while_nothing_is_written_is_missed(
     log: FaultyLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from infra.eventlog import kafka_lane
-from infra.eventlog.kafka_lane import Lane
+from infra.eventlog.kafka_lane import Lane, Unsettled
 from infra.eventlog.log import Aborted, AppendError, NotOwner, OutcomeUnknown, RecordRefused
 
 PLACE = TopicPartition("t.ledger.events", 0)
@@ -62,6 +62,7 @@ def run(monkeypatch: pytest.MonkeyPatch, fails: dict[str, KafkaError], write: bo
         ("send_offsets_to_transaction", KafkaError._TIMED_OUT, Aborted),
         ("produce", KafkaError.MSG_SIZE_TOO_LARGE, RecordRefused),
         ("init_transactions", KafkaError._TIMED_OUT, Aborted),
+        ("init_transactions", KafkaError.CONCURRENT_TRANSACTIONS, Unsettled),
     ],
 )
 def test_before_a_commit_is_asked_for_nothing_is_unknown(
