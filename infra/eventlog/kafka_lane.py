@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from infra.eventlog.kafka_client import Bootstrap, client
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client
 from infra.eventlog.log import Aborted, AppendError, LogUnavailable, NotOwner, OutcomeUnknown, RecordRefused
 
 TRANSACTION_LIMIT_MS = 10_000
@@ -20,7 +21,7 @@ FENCE_LIMIT_S = 5.0
 # With the delivery's limit before it, less than the group waits for a poll.
 _ABORT_LIMIT_S = 1.5
 # An id whose last transaction has no end after so long is left to itself: markers are written in milliseconds.
-SETTLE_LIMIT_S = 2.0
+_UNSETTLED_S = 2.0
 # Above the largest record that is admitted, and with a batch's overhead still under the broker's default of 1,048,588.
 _MESSAGE_LIMIT_BYTES = 1_040_000
 
@@ -115,7 +116,7 @@ class Lane:
         self._bootstrap = bootstrap
         self._producer: Producer | None = None
 
-    def settle(self, limit_s: float = SETTLE_LIMIT_S) -> None:
+    def settle(self) -> None:
         """Start afresh: whatever this id left open is ended at the broker. Raises Unsettled, LogUnavailable."""
         self.drop()
         try:
@@ -133,7 +134,7 @@ class Lane:
                     },
                 )
             )
-            producer.init_transactions(limit_s)
+            _settle(producer)
         except KafkaException as error:
             unsettled = error.args[0].code() == KafkaError.CONCURRENT_TRANSACTIONS
             refusal = Unsettled if unsettled else LogUnavailable
@@ -201,6 +202,19 @@ class Lane:
             self.drop()
             return False
         return True
+
+
+def _settle(producer: Producer) -> None:
+    """Raises KafkaException: where a former transaction has no end soon, where nobody answers only after a while."""
+    deadline = time.monotonic() + REQUEST_LIMIT_S
+    while True:
+        try:
+            producer.init_transactions(_UNSETTLED_S)
+            return
+        except KafkaException as error:
+            waits = error.args[0].retriable() and error.args[0].code() != KafkaError.CONCURRENT_TRANSACTIONS
+            if not waits or time.monotonic() > deadline:
+                raise
 
 
 @contextmanager

@@ -17,8 +17,8 @@ import structlog
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_end, record_at, uncommitted
-from infra.eventlog.kafka_lane import SETTLE_LIMIT_S, Lane, Transaction, Unsettled
+from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at, uncommitted
+from infra.eventlog.kafka_lane import Lane, Transaction, Unsettled
 from infra.eventlog.kafka_leaders import Leaders
 from infra.eventlog.kafka_membership import Membership
 from infra.eventlog.kafka_message import headers_of, record_of
@@ -62,7 +62,7 @@ class KafkaOwner:
         self._claims: dict[str, int] = {}
         self._loading = False
         self._membership = Membership(bootstrap, names, names.owners, address)
-        self._settle(REQUEST_LIMIT_S)  # the first transaction of a cluster has its topic made
+        self.recover()
 
     def poll(self, timeout_s: float) -> Change:
         change = self._membership.poll(timeout_s)
@@ -122,7 +122,13 @@ class KafkaOwner:
         return self._claim_at(partition, offset) if 0 <= offset < below else None
 
     def recover(self) -> None:
-        self._settle(SETTLE_LIMIT_S)
+        try:
+            for lane in self._lanes:
+                lane.settle()
+        except Unsettled:
+            self._leave_lanes()
+            for lane in self._lanes:
+                lane.settle()
 
     def unwritable(self, partitions: Iterable[str]) -> dict[str, str]:
         return self._leaders.unwritable(partitions)
@@ -237,16 +243,6 @@ class KafkaOwner:
         """Write them no more before a new claim."""
         for partition in partitions:
             self._claims.pop(partition, None)
-
-    def _settle(self, limit_s: float) -> None:
-        """Settle both lanes. Raises LogUnavailable, or an Aborted where even new ones are not settled."""
-        try:
-            for lane in self._lanes:
-                lane.settle(limit_s)
-        except Unsettled:
-            self._leave_lanes()
-            for lane in self._lanes:
-                lane.ready()
 
     def _leave_lanes(self) -> None:
         """Go on under other transactional ids, which new claims have to name. What was open under the former ones is decided: it

@@ -126,7 +126,7 @@ class Producer:
 
     def _fail_at(self, point: str) -> None:
         if self._wire.faults.reach(point):
-            raise refusal(KafkaError._TIMED_OUT, f"no answer ({point})", retriable=True)
+            raise refusal(KafkaError._TIMED_OUT, f"no answer ({point})")
 
     def _send(self, place: Place, begun_at: float) -> None:
         """In the background: what waits for a partition leaves its host."""
