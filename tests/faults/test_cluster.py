@@ -9,7 +9,7 @@ import pytest
 from tests.faults.cluster.leftovers import run_folder
 from tests.faults.cluster.rounds import OK, cluster, run
 
-SEED, SECONDS = 38, 20.0
+SEED, SECONDS = 76, 20.0
 
 pytestmark = [
     pytest.mark.slow,

@@ -60,6 +60,19 @@ def lose_indexes(site: Site, targets: Sequence[str]) -> Undo:
     return node.service.start
 
 
+def delete_index(site: Site, targets: Sequence[str]) -> Undo:
+    """One file, under a node that goes on; until it is killed, and started again."""
+    node = site.node(targets[0])
+    for path in sorted(node.index.glob("*.sqlite"))[:1]:
+        path.unlink()
+
+    def undo() -> None:
+        node.service.kill()
+        node.service.start()
+
+    return undo
+
+
 def stop_node(site: Site, targets: Sequence[str]) -> Undo:
     return _stop(site.node(targets[0]).processes())
 
@@ -172,6 +185,7 @@ FAULTS: dict[str, tuple[Kind, Strike]] = {
     "kill node": (Kind("node", 0.5, 10), kill_node),
     "kill window process": (Kind("node", 0.5, 1), kill_window),
     "lose indexes": (Kind("node", 0.5, 10), lose_indexes),
+    "delete an index": (Kind("node", 0.5, 10), delete_index),
     "stop node": (Kind("node", 4, 20), stop_node),
     "stop node's parent": (Kind("node", 1, 15), stop_parent),
     "stop window process": (Kind("node", 1, 15), stop_window),

@@ -42,7 +42,7 @@ def await_all(ledger: Ledger, missing: Callable[[], object], otherwise: str) -> 
         ledger.keep()
         if time.monotonic() > end:
             raise TimeoutError(f"{left} {otherwise}, {RECOVERY_LIMIT_S:.0f} s after all was healed")
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 def judge(ledger: Ledger, folder: Path) -> Mapping[str, int]:
