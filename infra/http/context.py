@@ -116,8 +116,9 @@ class RequestContext:
                 await render(Request(scope), internal_error())(scope, receive, answer)
             elif not answer.complete:
                 raise
-        # What was done is in the log itself; what was refused is only here.
-        if answer.status >= 400:
+        # What was done is in the log itself; what was refused is only here. Of a tenant's excess there is too much: a line costs
+        # more than to refuse, and the node names the tenant once in a while.
+        if answer.status >= 400 and answer.status != 429:
             _log.info("request", method=scope["method"], path=scope["path"], status=answer.status)
 
 

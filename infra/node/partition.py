@@ -129,6 +129,7 @@ class Served:
         """A client's: decide it, or let it wait for its turn; what `enqueue` says holds. Raises QueueFull."""
         self._tenants.sent(command.tenant)
         if self._has_to_wait(command.tenant) and not (quota := self.waiting.quota(command.tenant)).left:
+            self._tenants.refused(command.tenant, self.name)
             raise QueueFull(quota)
         ticket = self._ticket(command, deadline, succession)
         self.place(ticket)

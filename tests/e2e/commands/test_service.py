@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from commands import api_batch
 from commands.api import ApiSettings, create_command_app
@@ -100,6 +101,15 @@ def test_the_excess_of_a_tenant_is_told_so_later_and_only_by_the_node_that_its_c
     assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN | {"Ledger-Forwarded-By": "other:8000"}).status_code == 429
     fill(monkeypatch, full=True)
     assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN).status_code == 503
+
+
+def test_what_is_refused_is_logged_but_for_the_excess_of_a_tenant(refusing: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("commands.api_front.HELD_S", 0.0)
+    with capture_logs() as captured:
+        for full in (True, False):
+            fill(monkeypatch, full)
+            refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN)
+    assert [line["status"] for line in captured if line["event"] == "request"] == [503]
 
 
 def test_a_node_that_is_closing_refuses_and_loses_nothing(tmp_path: Path) -> None:
