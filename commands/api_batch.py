@@ -121,7 +121,8 @@ class Batch:
         self._headers = api_headers.read(scope["headers"])
         self._request_id: str = scope["state"]["request_id"]
         self._traceparent: str = scope["state"]["traceparent"]
-        self._relays = None if desk.peers is None or is_forwarded(scope) else Relays(desk.peers, PATH, headers_of(scope))
+        forwarded = is_forwarded(scope, desk.mark)
+        self._relays = None if desk.peers is None or forwarded else Relays(desk.peers, PATH, headers_of(scope))
         self._denied: Problem | None = None
         self._queues: dict[str, Queue] = {}
         self._no_place: dict[str, deque[str]] = {}  # by partition, the scopes that have to wait

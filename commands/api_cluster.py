@@ -16,7 +16,7 @@ from starlette.responses import Response
 from commands import api_body, api_headers
 from commands.api_desk import Desk
 from commands.api_docs import read
-from commands.api_forward import node_key
+from commands.api_forward import is_forwarded, node_key
 from infra.http.auth import bearer_token, unauthenticated
 from infra.http.problems import Problem, invalid, not_found
 
@@ -105,6 +105,8 @@ def add(app: FastAPI, desk: Desk) -> None:
 
 
 def _nodes_only(desk: Desk, request: Request) -> None:
+    """Raises a Problem for anybody else; Unavailable for the nodes of another ledger."""
+    is_forwarded(request.scope, desk.mark)
     token = bearer_token(request.headers.get("authorization"))
     if not hmac.compare_digest(token.encode(), node_key(desk.settings.secret).encode()):
         raise unauthenticated("Only a node of this deployment may ask this.")

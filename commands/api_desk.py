@@ -40,6 +40,7 @@ class Desk:
         self.vault = vault
         self.settings = settings
         self.peers = peers
+        self.mark = secrets.token_hex() if peers is None else peers.mark  # nobody sends on to one that is alone
         self._authenticator = Authenticator(settings.environment, settings.admin_key, self._find_key)
 
     async def _find_key(self, tenant: str, hashed: str) -> StoredKey | None:
@@ -53,6 +54,7 @@ class Desk:
 
     async def answer(self, route: CommandRoute[Any], id: str, scope: Scope, receive: Receive) -> Reply:
         """Have a request's command done; ``id`` is the one in its path. Raises a Problem, a Refusal or Unavailable."""
+        forwarded = is_forwarded(scope, self.mark)
         headers = api_headers.read(scope["headers"])
         sender = await self.sender(headers, scope["state"]["traceparent"])
         route.permit(sender.caller)
@@ -73,7 +75,7 @@ class Desk:
         try:
             return await self._here(route, call, order)
         except NotServed as elsewhere:
-            if self.peers is None or is_forwarded(scope):
+            if self.peers is None or forwarded:
                 raise
             headers_on = headers_of(scope, call.key)
             request = Request("POST", target_of(scope), headers_on, body, route.limit_s)

@@ -63,17 +63,16 @@ class Front:
             return
         except Exception as error:
             response = await answer_to(error, self._app, scope)
-            await _hold(response.status_code, scope)
+            await self._hold(response.status_code, scope)
             await response(scope, receive, send)
             return
-        await _hold(reply.status, scope)
+        await self._hold(reply.status, scope)
         headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
         headers += [(b"content-type", reply.media_type.encode()), (b"content-length", b"%d" % len(reply.body))]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-
-async def _hold(status: int, scope: Scope) -> None:
-    """Let an answer wait that is for a tenant's excess; at the node that the client speaks with, not between nodes."""
-    if status == 429 and not is_forwarded(scope):
-        await asyncio.sleep(HELD_S)
+    async def _hold(self, status: int, scope: Scope) -> None:
+        """Let an answer wait that is for a tenant's excess; at the node that the client speaks with, not between nodes."""
+        if status == 429 and not is_forwarded(scope, self._desk.mark):
+            await asyncio.sleep(HELD_S)

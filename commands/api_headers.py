@@ -14,6 +14,8 @@ REASON_PATTERN = f"^[^\\x00-\\x1f\\x7f]{{0,{_REASON_MAX}}}$"
 
 _SINGLE = frozenset({b"authorization", b"x-tn", b"idempotency-key", b"ledger-reason", b"content-type"})
 _LISTS = frozenset({b"if-match", b"if-none-match", b"ledger-min-position", b"prefer"})
+# All that mean something here, beside those of the request's trace.
+NAMES = _SINGLE | _LISTS
 # A structured-field string, or what many clients send: the bare key.
 _KEY = re.compile(rb'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"|([\x21\x23-\x7e][\x21-\x7e]*)')
 _KEY_BYTES_MAX = 255

@@ -24,9 +24,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from commands.api import create_command_app
+from commands.api_forward import ledger_mark
 from commands.api_route import ApiSettings
 from infra.bootstrap import make_node, open_log, open_postgres, open_vault
 from infra.eventlog.rebuild import index_lock
+from infra.eventlog.record import CATALOG
 from infra.http.connection import Connection, State, raise_file_limit
 from infra.http.origin import Origin
 from infra.http.requests import Requests
@@ -127,8 +129,8 @@ async def _command_side(
         gateways = stack.enter_context(open_gateways(settings.simulator_book_path, sandbox=settings.is_sandbox))
         peers, cluster = None, None
         if not settings.is_embedded:
-            owners = Owners(log.owners)
-            peers = await stack.enter_async_context(open_peers(settings.address, owners))
+            owners, mark = Owners(log.owners), ledger_mark(settings.secret_bytes, log.identity(CATALOG))
+            peers = await stack.enter_async_context(open_peers(settings.address, owners, mark))
             cluster = Cluster(settings.address, owners, peers, settings.secret_bytes)
         node = make_node(settings, log, lock, vault, gateways, tracer, cluster)
         await node.start()

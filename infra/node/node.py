@@ -229,7 +229,7 @@ class Node:
         running = self._effects.running(payment.id)
         if running is not None:
             await asyncio.wait([running], timeout=timeout_s)
-        latest = served.streams.load(payment.id)
+        latest = served.checked().streams.load(payment.id)
         assert isinstance(latest, Payment)
         return latest, f"{served.name}@{served.sequence}"
 

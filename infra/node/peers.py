@@ -54,7 +54,8 @@ class _Moved(Exception):
 class Peers:
     """Implements `commands.api_forward.Peers` for the node at ``address``. ``counts`` is how its attempts ended."""
 
-    def __init__(self, address: str, owners: Owners, session: aiohttp.ClientSession) -> None:
+    def __init__(self, address: str, owners: Owners, mark: str, session: aiohttp.ClientSession) -> None:
+        self.mark = mark
         self.counts: Counter[Outcome] = Counter()
         self._address = address
         self._owners = owners
@@ -91,7 +92,7 @@ class Peers:
             try:
                 if address:
                     async with self._request(address, request, body, _STREAM_LIMITS) as response:
-                        if response.status != 200:
+                        if response.status != 200 or not _is_a_nodes(response):
                             raise self._given_up(partition, was_sent=False)
                         async for piece in response.content.iter_any():
                             yield piece
@@ -172,9 +173,11 @@ class Peers:
             asking.cancel()
 
     async def send(self, address: str, request: Request) -> Reply:
-        """One node's answer, whatever it is; raises aiohttp.ClientError, OSError or TimeoutError."""
+        """One node's answer, whatever it is; raises aiohttp.ClientError (also where no node answers), OSError or TimeoutError."""
         limits = aiohttp.ClientTimeout(total=request.limit_s, sock_connect=CONNECT_S)
         async with self._request(address, request, request.body or None, limits) as response:
+            if not _is_a_nodes(response):
+                raise aiohttp.ClientError(f"what answers at {address}, with {response.status}, is no node")
             body = await response.read()
         kept = {name.lower(): value for name, value in response.headers.items() if name.lower() not in _OWN_HEADERS}
         return Reply(response.status, kept, body, response.headers.get("content-type", ""))
@@ -183,13 +186,13 @@ class Peers:
         self, address: str, request: Request, body: bytes | AsyncIterator[bytes] | None, limits: aiohttp.ClientTimeout
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         url = URL(f"http://{address}{request.target}", encoded=True)
-        headers = [*request.headers, (FORWARDED_BY.decode(), self._address)]
+        headers = [*request.headers, (FORWARDED_BY.decode(), self.mark)]
         return self._session.request(request.method, url, data=body, headers=headers, allow_redirects=False, timeout=limits)
 
 
 @asynccontextmanager
-async def open_peers(address: str, owners: Owners) -> AsyncIterator[Peers]:
-    """The nodes that share a log."""
+async def open_peers(address: str, owners: Owners, mark: str) -> AsyncIterator[Peers]:
+    """The nodes that share the log of this mark."""
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -197,7 +200,12 @@ async def open_peers(address: str, owners: Owners) -> AsyncIterator[Peers]:
         max_field_size=HEADER_BYTES_MAX,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     ) as session:
-        yield Peers(address, owners, session)
+        yield Peers(address, owners, mark, session)
+
+
+def _is_a_nodes(response: aiohttp.ClientResponse) -> bool:
+    """Whether it is the answer of a node to a request that it has read: of an address that is wrong nothing goes to a client."""
+    return "request-id" in response.headers
 
 
 def _is_not_mine(reply: Reply) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from tests.e2e.commands.conftest import ADMIN_KEY, Api, Http, command_api, http
 
 ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}", "Ledger-Reason": "test"}
 NEW_TENANT = {"id": "a", "name": "A"}
+MARK = "mark"
 
 
 class Refusing:
@@ -37,8 +39,8 @@ class Refusing:
 
 @pytest.fixture
 def refusing() -> Iterator[Http]:
-    settings = ApiSettings(environment="sandbox", secret=b"s", admin_key=ADMIN_KEY)
-    with http(create_command_app(Refusing(), object(), settings)) as client:  # type: ignore[arg-type]
+    settings, peers = ApiSettings(environment="sandbox", secret=b"s", admin_key=ADMIN_KEY), SimpleNamespace(mark=MARK)
+    with http(create_command_app(Refusing(), object(), settings, peers=peers)) as client:  # type: ignore[arg-type]
         yield client
 
 
@@ -98,7 +100,7 @@ def test_the_excess_of_a_tenant_is_told_so_later_and_only_by_the_node_that_its_c
     monkeypatch.setattr("commands.api_front.HELD_S", 0.2)
     assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN).elapsed.total_seconds() >= 0.2
     monkeypatch.setattr("commands.api_front.HELD_S", 3600)
-    assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN | {"Ledger-Forwarded-By": "other:8000"}).status_code == 429
+    assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN | {"Ledger-Forwarded-By": MARK}).status_code == 429
     fill(monkeypatch, full=True)
     assert refusing.post("/v1/tenants", json=NEW_TENANT, headers=ADMIN).status_code == 503
 

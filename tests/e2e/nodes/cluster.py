@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from commands.api_forward import ledger_mark
 from domain.ids import customer_id, partition_of
 from infra.embedded import ready
 from infra.eventlog import topics
@@ -35,6 +36,11 @@ class Cluster:
     nodes: list[Running]
     services: list[Service]
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> str:
+        """What the nodes put into what they send on."""
+        return ledger_mark(self.nodes[0].settings.secret_bytes, self.log.identity(CATALOG))
 
     def owner(self, id: str = "") -> int:
         """Which node owns an id's partition; of no id: the catalog's."""

@@ -9,6 +9,7 @@ import httpx
 import orjson
 import pytest
 
+from commands.api_forward import ledger_mark
 from tests.e2e.nodes.cluster import Cluster, customer
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -244,7 +245,17 @@ def test_a_batch_that_was_sent_on_goes_no_further(two: Cluster) -> None:
     # when a node is sent lines of both nodes' customers as by another node
     names = [two.customer_of(node, "hop") for node in (0, 1)]
     lines = [a_life(name)[0] for name in names]
-    found = results(two, 0, lines, **{"Ledger-Forwarded-By": "elsewhere:1"})
+    found = results(two, 0, lines, **{"Ledger-Forwarded-By": two.mark})
     # then it does its own alone
     assert [found[line["idempotency_key"]]["status"] for line in lines] == [201, 503]
     assert found[lines[1]["idempotency_key"]]["body"]["code"] == "partition-not-served"
+
+
+def test_a_node_of_another_ledger_has_nothing_done(two: Cluster) -> None:
+    # when a node is sent a command for its own customer, by one whose peer's address leads here by mistake
+    external_id = two.customer_of(0, "mistake")
+    body = {"storefront": "web", "external_id": external_id}
+    answer = two.post(0, "/v1/customers", body, external_id, Ledger_Forwarded_By=ledger_mark(b"s" * 32, "another log"))
+    # then it says that it is not the owner
+    assert (answer.status_code, answer.json()["code"]) == (503, "partition-not-served")
+    assert two.post(0, "/v1/customers", body, external_id).status_code == 201

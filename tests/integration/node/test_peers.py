@@ -19,7 +19,7 @@ from infra.node import peers as module
 from infra.node.owners import Owners
 from infra.node.peers import Peers, open_peers
 
-OWN = "here:1"
+OWN, MARK = "here:1", "mark"
 REQUEST = Request("POST", "/v1/customers?a=%20b", [("idempotency-key", '"k1"'), ("ledger-reason", "schön")], b'{"a":1}', 5.0)
 
 Behaviour = Callable[["FakeNode"], Awaitable[bytes | None]]
@@ -42,6 +42,20 @@ async def late(node: FakeNode) -> bytes:
 
 async def not_mine(_: FakeNode) -> bytes:
     return http(503, {"code": "partition-not-served"}, "application/problem+json")
+
+
+async def is_no_node(_: FakeNode) -> bytes:
+    """Something else, to which an address leads by mistake."""
+    return b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
+
+
+async def is_another_service(_: FakeNode) -> bytes:
+    """One with problems of its own."""
+    return b"HTTP/1.1 503 X\r\nContent-Type: application/problem+json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+async def speaks_no_http(_: FakeNode) -> bytes:
+    return b"SSH-2.0-x\r\n"
 
 
 async def breaks_off(_: FakeNode) -> None:
@@ -125,7 +139,7 @@ async def world() -> AsyncIterator[World]:
         found = World(None, stack)  # type: ignore[arg-type]
         found.answers.set()
         stack.callback(found.answers.set)
-        found.peers = await stack.enter_async_context(open_peers(OWN, Owners(lambda: found.ask())))
+        found.peers = await stack.enter_async_context(open_peers(OWN, Owners(lambda: found.ask()), MARK))
         yield found
 
 
@@ -164,7 +178,7 @@ def test_the_request_goes_on_whole_and_the_answer_comes_back_as_it_is() -> None:
         (head,) = owner.heads
         line, *headers = head.decode().rstrip().split("\r\n")
         assert line == "POST /v1/customers?a=%20b HTTP/1.1"
-        assert {'idempotency-key: "k1"', "ledger-reason: schön", f"ledger-forwarded-by: {OWN}"} <= set(headers)
+        assert {'idempotency-key: "k1"', "ledger-reason: schön", f"ledger-forwarded-by: {MARK}"} <= set(headers)
 
     run(scenario)
 
@@ -272,7 +286,7 @@ def test_many_that_wait_for_an_owner_ask_no_more_often_than_one(monkeypatch: pyt
     run(scenario)
 
 
-@pytest.mark.parametrize("behaviour", [breaks_off, hangs])
+@pytest.mark.parametrize("behaviour", [breaks_off, hangs, is_no_node, is_another_service, speaks_no_http])
 def test_what_was_sent_and_not_answered_may_have_been_done(behaviour: Behaviour) -> None:
     async def scenario(world: World) -> None:
         owner = await world.node(behaviour)

@@ -35,6 +35,7 @@ class Peer:
     """The other node: ``lines`` are those that it was sent, by request; what it answers the test says."""
 
     def __init__(self) -> None:
+        self.mark = "mark"
         self.requests: list[list[str]] = []
         self.doubts = 0
         self._answers: list[asyncio.Queue[bytes | None]] = []
