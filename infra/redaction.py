@@ -47,8 +47,8 @@ _TEXT_MAX = 4000
 _DEPTH_MAX = 8
 
 # A name and what parts it from its value, as repr, JSON, headers and connection strings write it, with escaped quotes, too. The
-# number that asyncio gives a task as its name is nobody's.
-_NAMED = re.compile(r"""(?<![\w.-])(?!name='Task-\d+')(?P<name>[\w.-]+)(?:\\*['"]\s*[,:=]|\s*[:=])\s*""")
+# number that asyncio gives a task as its name is nobody's, and a client's command id is a hash.
+_NAMED = re.compile(r"""(?<![\w.-])(?!name='Task-\d+'|client:[0-9a-f]{64}\b)(?P<name>[\w.-]+)(?:\\*['"]\s*[,:=]|\s*[:=])\s*""")
 _SCHEME = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 _API_KEY = re.compile(r"\bsl_[A-Za-z0-9-]+_[\w-]+|\badmin_[0-9a-f]{16,}")
 _USERINFO = re.compile(r"://[^/\s@]*@")

@@ -44,7 +44,7 @@ class NotOwner(AppendError):
 
     def __init__(self, partitions: Iterable[str]) -> None:
         self.partitions = frozenset(partitions)
-        super().__init__(f"not the owner of {sorted(self.partitions)}")
+        super().__init__(f"not the owner of {', '.join(sorted(self.partitions))}")
 
 
 class RecordRefused(AppendError):

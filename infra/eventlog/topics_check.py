@@ -46,7 +46,8 @@ class Finding:
     wanted: str
 
     def __str__(self) -> str:
-        return f"{self.level}: {self.topic}: {self.setting} is {self.found}, wanted {self.wanted}"
+        # No colon behind a topic's name: what follows `…keys:` would be hidden in the logs.
+        return f"{self.level}: {self.setting} of {self.topic} is {self.found}, wanted {self.wanted}"
 
 
 @dataclass(frozen=True, slots=True)

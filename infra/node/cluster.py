@@ -61,6 +61,8 @@ class Cluster:
                 found: dict[str, Any] = orjson.loads(reply.body)
                 return found
             silence = f"it answered with {reply.status}"
+        except aiohttp.ClientConnectorError as error:  # its own text speaks of TLS, which there is none of
+            silence = f"no connection: {error.strerror}"
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             silence = str(error) or type(error).__name__
         unknown = [{"partition": name, "state": "unknown"} for name in partitions]

@@ -93,8 +93,8 @@ def test_topics_that_were_changed_end_it_and_nothing_is_written(kafka_bootstrap:
     admin.create_partitions([NewPartitions(names.events, 3)])[names.events].result()
     status, said = ended(variables(kafka_bootstrap, environment, tmp_path))
     assert status == 2
-    assert f"{names.events}: retention.ms is 604800000, wanted -1" in said
-    assert f"{names.events}: partitions is 3, wanted 2" in said
+    assert f"retention.ms of {names.events} is 604800000, wanted -1" in said
+    assert f"partitions of {names.events} is 3, wanted 2" in said
     assert read_to_end(KafkaLog(kafka_bootstrap, environment), PARTITIONS) == []
 
 

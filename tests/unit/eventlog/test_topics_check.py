@@ -9,6 +9,7 @@ import pytest
 
 from infra.eventlog.topics import COMPACTED, KEPT, Names
 from infra.eventlog.topics_check import Finding, Observed, Topic, UnsafeTopics, judge
+from infra.redaction import clean_text
 
 NAMES = Names("live")
 SAFE = {"min.insync.replicas": "2"}
@@ -100,3 +101,10 @@ def test_a_refusal_is_the_same_in_another_process() -> None:
     refusal = UnsafeTopics([Finding("error", "t", "retention.ms", "1", "-1")])
     again = pickle.loads(pickle.dumps(refusal))
     assert (str(again), again.findings) == (str(refusal), refusal.findings)
+
+
+@pytest.mark.parametrize("name", [NAMES.events, NAMES.catalog, NAMES.keys])
+def test_a_finding_is_not_hidden_in_the_log(name: str) -> None:
+    told = str(Finding("warning", name, "replication.factor", "1", "at least 3"))
+    assert told == f"warning: replication.factor of {name} is 1, wanted at least 3"
+    assert clean_text(told) == told

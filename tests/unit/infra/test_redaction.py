@@ -139,6 +139,8 @@ def test_a_bottomless_value_ends() -> None:
         ("[(b'x-api-key', b'abc')]", f"[(b'x-api-key', {MASK}"),
         (r'"{\"n\": 1, \"email\": \"jane\"}"', rf'"{{\"n\": 1, \"email\": {MASK}'),
         ("<Task pending name='Task-5' coro=<run()>>", "<Task pending name='Task-5' coro=<run()>>"),
+        (f"client:{'0f' * 32}", f"client:{'0f' * 32}"),
+        ("client:jane", f"client:{MASK}"),
         ("\x1b[31mred\x07", "�[31mred�"),
         ("7@48122 is behind catalog@9", "7@48122 is behind catalog@9"),
         ("at 2026-01-01T00:00:00+00:00: done", "at 2026-01-01T00:00:00+00:00: done"),
