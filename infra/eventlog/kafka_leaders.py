@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, PartitionMetadata
 
-from infra.eventlog.kafka_client import Bootstrap, client
 from infra.eventlog.log import LogUnavailable
 from infra.eventlog.topics import Names
 from infra.eventlog.topics_check import settings_of
@@ -19,10 +18,10 @@ _ANSWER_LIMIT_S = 2.0
 class Leaders:
     """Asks any broker, not the controller: a client keeps to the controller that it once found, also where that is gone."""
 
-    def __init__(self, bootstrap: Bootstrap, names: Names) -> None:
+    def __init__(self, admin: AdminClient, names: Names) -> None:
         """Raises LogUnavailable."""
         self._names = names
-        self._admin = AdminClient(client(bootstrap))
+        self._admin = admin
         try:
             self._wanted = {name: self._min_insync(name) for name in (names.events, names.catalog)}
         except KafkaException as error:
@@ -31,12 +30,14 @@ class Leaders:
     def unwritable(self, partitions: Iterable[str]) -> dict[str, str]:
         """See `log.Owner.unwritable`."""
         places = {partition: self._names.place(partition) for partition in partitions}
-        found = {topic: self._look(topic) for topic in {place.topic for place in places.values()}}
-        reasons = {name: self._reason(found[place.topic][place.partition], place.topic) for name, place in places.items()}
+        found = {topic: self._look(topic) for topic in sorted({place.topic for place in places.values()})}
+        reasons = {name: self._reason(found[place.topic].get(place.partition), place.topic) for name, place in places.items()}
         return {partition: reason for partition, reason in reasons.items() if reason}
 
-    def _reason(self, found: PartitionMetadata, topic: str) -> str:
-        """Why it cannot be written; empty where it can."""
+    def _reason(self, found: PartitionMetadata | None, topic: str) -> str:
+        """Why it cannot be written; empty where it can. Raises LogUnavailable."""
+        if found is None:  # by a broker that has just started
+            raise LogUnavailable(f"a partition of {topic} is not known")
         if found.leader < 0:
             return f"{topic}/{found.id} has no leader: the brokers {sorted(found.replicas)} are away"
         wanted = self._wanted[topic]

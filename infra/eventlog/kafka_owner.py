@@ -56,7 +56,7 @@ class KafkaOwner:
         self._clock = clock
         self._skew_s = 0.0
         self._admin = AdminClient(client(bootstrap))
-        self._leaders = Leaders(bootstrap, names)
+        self._leaders = Leaders(self._admin, names)
         self._lanes = [Lane(bootstrap, names.transactional_id(node, number)) for number in range(_LANES)]
         self._windows = 0
         self._claims: dict[str, int] = {}
@@ -181,10 +181,8 @@ class KafkaOwner:
             _log.info("settling a former owner's window", transactional_id=transactional_id, partition=partition)
             try:
                 Lane(self._bootstrap, transactional_id).settle()
-            except (
-                Unsettled,
-                LogUnavailable,
-            ) as error:  # it has been asked to end, and here it may have: what counts is our claim
+            except (Unsettled, LogUnavailable) as error:
+                # It has been asked to end, and may have here if not elsewhere: what counts is whether our claim can be read.
                 _log.warning("a former owner's window is not settled", partition=partition, error=str(error))
 
     def _open_claims(self, partition: str, below: int) -> list[Record]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from infra.eventlog import kafka_leaders
 from infra.eventlog.kafka_leaders import Leaders
@@ -30,9 +31,8 @@ def tell(monkeypatch: pytest.MonkeyPatch) -> Tell:
             }
             return SimpleNamespace(topics={topic: SimpleNamespace(partitions=partitions)})
 
-        monkeypatch.setattr(kafka_leaders, "AdminClient", lambda _: SimpleNamespace(list_topics=list_topics))
         monkeypatch.setattr(kafka_leaders, "settings_of", lambda *_: {"min.insync.replicas": "2"})
-        return Leaders("127.0.0.1:1", Names("live"))
+        return Leaders(cast(AdminClient, SimpleNamespace(list_topics=list_topics)), Names("live"))
 
     return tell
 
@@ -54,3 +54,5 @@ def test_the_catalog_is_looked_up_in_its_own_topic(tell: Tell) -> None:
 def test_nothing_is_said_of_leaders_whom_nobody_tells(tell: Tell) -> None:
     with pytest.raises(LogUnavailable):
         tell(KafkaException(KafkaError(KafkaError._TRANSPORT))).unwritable(["0"])
+    with pytest.raises(LogUnavailable):
+        tell({}).unwritable(["0"])
