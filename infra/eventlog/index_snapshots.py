@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ import orjson
 import structlog
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
+from pydantic import TypeAdapter
 from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
 
 from infra.eventlog.index import SCHEMA_VERSION, delete, opened, peek
@@ -59,6 +60,9 @@ class Snapshot:
     state: ReaderState
     size: int
     digest: str
+
+
+_SNAPSHOT = TypeAdapter(Snapshot)
 
 
 class IndexSnapshots:
@@ -129,6 +133,9 @@ class IndexSnapshots:
         digest, unpacking = sha256(), ZstdDecompressor().decompressobj()
         place = snapshot.name + _INDEX
         try:
+            found = obstore.head(self._store, place)["size"]
+            if found != snapshot.size:  # a part beyond the end is an error of the store
+                raise SnapshotUnusable(f"it has {found} bytes instead of {snapshot.size}")
             with draft.open("wb") as file:
                 for start in range(0, snapshot.size, PART_BYTES):  # each part is a request, with a time limit of its own
                     end = min(start + PART_BYTES, snapshot.size)
@@ -152,9 +159,9 @@ class IndexSnapshots:
 
     def _manifest(self, name: str) -> Snapshot:
         try:
-            fields = orjson.loads(bytes(obstore.get(self._store, name + _MANIFEST).bytes()))
-            return Snapshot(**{**fields, "name": name, "state": ReaderState(**fields["state"])})
-        except (FileNotFoundError, ValueError, TypeError, KeyError) as error:
+            found = _SNAPSHOT.validate_json(bytes(obstore.get(self._store, name + _MANIFEST).bytes()), strict=True)
+            return replace(found, name=name)
+        except (FileNotFoundError, ValueError) as error:
             raise SnapshotUnusable(f"its manifest cannot be read: {first_line(error)}") from error
 
     def _prune(self, partition: str, identity: str) -> None:

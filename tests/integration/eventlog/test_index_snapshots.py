@@ -4,6 +4,7 @@ good. That an index from one equals one made anew, whatever the history, is in t
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import sqlite3
@@ -129,12 +130,23 @@ def cut_off(store: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def half(store: Path) -> None:
+    """Some of its parts are missing whole."""
+    path = files(store, ".zst")[-1]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
 def gone(store: Path) -> None:
     files(store, ".zst")[-1].unlink()
 
 
 def no_manifest(store: Path) -> None:
     files(store, ".json")[-1].write_bytes(b'{"name": 1}')
+
+
+def odd_manifest(store: Path) -> None:
+    path = files(store, ".json")[-1]
+    path.write_bytes(re.sub(rb'"offset":(\d+)', rb'"offset":"\1"', path.read_bytes()))
 
 
 def of_another_release(store: Path) -> None:
@@ -153,10 +165,18 @@ def of_another_index(store: Path) -> None:
     assert newer != older
 
 
-@pytest.mark.parametrize("damage", [garbled, cut_off, gone, no_manifest, of_another_release, of_another_index])
+@pytest.mark.parametrize(
+    "damage", [garbled, cut_off, half, gone, no_manifest, odd_manifest, of_another_release, of_another_index]
+)
 def test_one_that_is_no_good_is_told_and_the_next_older_taken(
-    damage: Callable[[Path], None], log: SqliteLog, tmp_path: Path, store: Path, snapshots: IndexSnapshots
+    damage: Callable[[Path], None],
+    log: SqliteLog,
+    tmp_path: Path,
+    store: Path,
+    snapshots: IndexSnapshots,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(index_snapshots, "PART_BYTES", 512)
     with Ledger(log, tmp_path) as ledger:
         with_versions(ledger, 1)
         save(ledger, snapshots)
