@@ -1,5 +1,5 @@
 """What a noisy tenant costs a quiet one: the latency of one that sends a little at a steady rate, alone, beside one that is busy,
-and beside one that floods the ledger and never waits for `Retry-After`.
+and beside one that has always sixteen times as much waiting and never heeds `Retry-After`.
 """
 
 from __future__ import annotations
