@@ -119,7 +119,8 @@ class RequestContext:
         # What was done is in the log itself; what was refused is only here. Of a tenant's excess there is too much: a line costs
         # more than to refuse, and the node names the tenant once in a while.
         if answer.status >= 400 and answer.status != 429:
-            _log.info("request", method=scope["method"], path=scope["path"], status=answer.status)
+            problem = scope["state"].get("problem")  # none where another node's answer was passed on: its own log has it
+            _log.info("request", method=scope["method"], path=scope["path"], status=answer.status, problem=problem)
 
 
 class _LimitedBody:

@@ -128,7 +128,8 @@ def problem_json(problem: Problem, instance: str, request_id: str) -> bytes:
 
 
 def render(request: Request, problem: Problem) -> Response:
-    """The problem as an answer to this request."""
+    """The problem as an answer to this request, whose line in the log will name it."""
+    request.state.problem = problem.code
     body = problem_json(problem, request.scope["path"], getattr(request.state, "request_id", ""))
     return Response(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from infra.http import problems
 from infra.http.context import HeadAsGet, RequestContext, request_id, traceparent
@@ -150,3 +151,11 @@ def test_head_has_the_headers_of_get_and_no_body() -> None:
     answer = ask("HEAD", "/trace")
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["Content-Length"]) == len(traceparent(None))
+
+
+def test_what_was_refused_is_logged_with_its_reason() -> None:
+    with capture_logs() as lines:
+        ask("POST", "/nowhere")
+        post(b"{")
+    told = [(line["path"], line["status"], line["problem"]) for line in lines if line["event"] == "request"]
+    assert told == [("/nowhere", 404, "not-found"), ("/things", 400, "malformed-json")]
