@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, client, committed_ends, high_watermarks
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, addresses, client, committed_ends, high_watermarks
 from infra.eventlog.kafka_membership import GroupShare, Membership
 from infra.eventlog.kafka_owner import KafkaOwner
 from infra.eventlog.kafka_reader import KafkaKeys, KafkaReader
@@ -117,5 +117,6 @@ class KafkaLog:
             found = self._admin.describe_topics(TopicCollection(wanted), request_timeout=REQUEST_LIMIT_S)
             topics = {name: description.result() for name, description in found.items()}
         except KafkaException as error:
-            raise LogUnavailable(f"the topics of {self.environment}: {error.args[0].str()}") from error
+            where = f"{self.environment} at {addresses(self._bootstrap)}"
+            raise LogUnavailable(f"the topics of {where}: {error.args[0].str()}") from error
         return {name: (str(topic.topic_id), len(topic.partitions)) for name, topic in topics.items()}

@@ -53,6 +53,11 @@ def client(bootstrap: Bootstrap, **settings: Any) -> dict[str, Any]:
     return {**reach, "logger": _logger, **settings}
 
 
+def addresses(bootstrap: Bootstrap) -> str:
+    """Where the brokers are said to be: librdkafka does not name them when none answers."""
+    return bootstrap if isinstance(bootstrap, str) else bootstrap["bootstrap.servers"]
+
+
 def assigned_consumer(bootstrap: Bootstrap, places: list[TopicPartition], isolation: str = "read_committed") -> Consumer:
     """A consumer of ``places`` from their offsets on, outside any group. An offset that the log does not have is an error."""
     consumer = Consumer(

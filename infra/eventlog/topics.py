@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at
+from infra.eventlog.kafka_client import Bootstrap, addresses, client, committed_end, record_at
 from infra.eventlog.log import LogUnavailable
 from infra.eventlog.record import CATALOG
 
@@ -99,7 +99,7 @@ def create(
     ]
     try:
         for topic, created in admin.create_topics(topics, operation_timeout=30).items():
-            _await_created(topic, created)
+            _await_created(topic, created, addresses(bootstrap))
         _record_count(bootstrap, admin, names, partitions)
     except KafkaException as error:
         raise LogUnavailable(f"the topics of {environment} could not be created: {error.args[0]}") from error
@@ -114,12 +114,12 @@ def recorded_partitions(bootstrap: Bootstrap, environment: str) -> int | None:
     return int(value) if value is not None else None
 
 
-def _await_created(topic: str, created: Future[Any]) -> None:
+def _await_created(topic: str, created: Future[Any], where: str) -> None:
     try:
         created.result()
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise LogUnavailable(f"{topic} could not be created: {error.args[0].str()}") from error
+            raise LogUnavailable(f"{topic} could not be created at {where}: {error.args[0].str()}") from error
 
 
 def _record_count(bootstrap: Bootstrap, admin: AdminClient, names: Names, partitions: int) -> None:

@@ -78,13 +78,13 @@ def event(stream: str, name: str) -> Append:
 def test_brokers_that_are_not_there_end_it(tmp_path: Path) -> None:
     status, said = ended(variables("127.0.0.1:1", "sandbox", tmp_path))
     assert status == 2
-    assert said.startswith("subledger: the topics of sandbox: ")
+    assert said.startswith("subledger: the topics of sandbox at 127.0.0.1:1: ")
 
 
 def test_topics_that_are_not_there_end_it(kafka_bootstrap: str, kafka_environment: str, tmp_path: Path) -> None:
     status, said = ended(variables(kafka_bootstrap, kafka_environment, tmp_path))
     assert status == 2
-    assert said.startswith(f"subledger: the topics of {kafka_environment}: ")
+    assert said.startswith(f"subledger: the topics of {kafka_environment} at {kafka_bootstrap}: ")
 
 
 def test_topics_that_were_changed_end_it_and_nothing_is_written(kafka_bootstrap: str, environment: str, tmp_path: Path) -> None:
