@@ -111,10 +111,10 @@ def test_a_full_partition_is_told_from_a_used_up_share(tmp_path: Path) -> None:
 
 
 def test_what_had_no_turn_in_time_is_told_so_and_is_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.node.node.ANSWER_LIMIT_S", 0.5)
-
     async def scenario(node: Node, locked: Locked) -> None:
-        sent = locked.flood("acme", storefront)
+        with monkeypatch.context() as soon:
+            soon.setattr("infra.node.node.ANSWER_LIMIT_S", 0.5)
+            sent = locked.flood("acme", storefront)
         errors = await asyncio.gather(*sent, return_exceptions=True)
         codes = [error.code for error in errors if isinstance(error, Unavailable)]
         assert codes == ["outcome_unknown"] * AHEAD_MAX + ["overloaded"] * SHARE
@@ -142,12 +142,12 @@ def test_what_waits_is_done_before_a_node_ends(tmp_path: Path) -> None:
 
 def test_what_waits_goes_on_when_what_was_before_it_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.eventlog.sqlite.BUSY_TIMEOUT_S", 0.1)
-    monkeypatch.setattr("infra.node.node.ANSWER_LIMIT_S", 1.0)
 
     async def scenario(node: Node, locked: Locked) -> None:
         # given a log that takes no write for as long as a whole window's clients wait
-        first = [locked.send(storefront(number)) for number in range(AHEAD_MAX)]
-        monkeypatch.setattr("infra.node.node.ANSWER_LIMIT_S", 30.0)
+        with monkeypatch.context() as soon:
+            soon.setattr("infra.node.node.ANSWER_LIMIT_S", 1.0)
+            first = [locked.send(storefront(number)) for number in range(AHEAD_MAX)]
         second = locked.send(storefront(AHEAD_MAX))
         assert all(isinstance(each, Unavailable) for each in await asyncio.gather(*first, return_exceptions=True))
         # when the log is free again, then what waited behind it is done
