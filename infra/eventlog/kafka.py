@@ -9,7 +9,15 @@ import structlog
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, addresses, client, committed_ends, high_watermarks
+from infra.eventlog.kafka_client import (
+    REQUEST_LIMIT_S,
+    Bootstrap,
+    addresses,
+    asking_client,
+    client,
+    committed_ends,
+    high_watermarks,
+)
 from infra.eventlog.kafka_membership import GroupShare, Membership
 from infra.eventlog.kafka_owner import KafkaOwner
 from infra.eventlog.kafka_reader import KafkaKeys, KafkaReader
@@ -38,7 +46,7 @@ class KafkaLog:
         self._node = node
         self._address = address or node
         self._clock = clock
-        self._admin = AdminClient(client(bootstrap))
+        self._admin = asking_client(bootstrap)
         self._group_admin = AdminClient(client(bootstrap))
         self._topics = self._describe()
         count = self._topics[self._names.events][1]

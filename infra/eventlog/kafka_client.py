@@ -16,6 +16,7 @@ from infra.eventlog.log import LogUnavailable
 Bootstrap = str | Mapping[str, str]
 
 REQUEST_LIMIT_S = 10.0
+SILENCE_S = 5.0  # of a leader that may be none any more
 
 # While a leader is elected, or a new topic is not known everywhere yet, nobody answers for a partition; that passes.
 _LEADER_MOVES = frozenset({
@@ -56,6 +57,13 @@ def client(bootstrap: Bootstrap, **settings: Any) -> dict[str, Any]:
 def addresses(bootstrap: Bootstrap) -> str:
     """Where the brokers are said to be: librdkafka does not name them when none answers."""
     return bootstrap if isinstance(bootstrap, str) else bootstrap["bootstrap.servers"]
+
+
+def asking_client(bootstrap: Bootstrap) -> AdminClient:
+    """One that leaves a broker which is silent. By default a client keeps to a frozen one for a minute, whom it takes for the
+    leader, or asks who that is.
+    """
+    return AdminClient(client(bootstrap, **{"socket.timeout.ms": int(SILENCE_S * 1000)}))
 
 
 def assigned_consumer(bootstrap: Bootstrap, places: list[TopicPartition], isolation: str = "read_committed") -> Consumer:
@@ -101,21 +109,25 @@ def _ends(admin: AdminClient, places: Iterable[TopicPartition], isolation: Isola
     ask = {place: OffsetSpec.latest() for place in places}
     deadline = time.monotonic() + REQUEST_LIMIT_S
     while True:
-        asked = admin.list_offsets(ask, isolation_level=isolation, request_timeout=REQUEST_LIMIT_S)
+        asked = admin.list_offsets(ask, isolation_level=isolation, request_timeout=SILENCE_S)
+        silent = time.monotonic() + SILENCE_S
         found: dict[tuple[str, int], int] = {}
         for place, answer in asked.items():
             try:
                 # The request's own limit does not hold where the broker stalls.
-                end = int(answer.result(max(0.0, deadline - time.monotonic())).offset)
+                end = int(answer.result(max(0.0, silent - time.monotonic())).offset)
                 if end < 0:  # what librdkafka gives, without an error, where it has had no answer in time
                     raise TimeoutError
                 found[place.topic, place.partition] = end
             except TimeoutError as error:
-                raise LogUnavailable(f"{place.topic}/{place.partition} gave no answer within {REQUEST_LIMIT_S:.0f} s") from error
+                if time.monotonic() > deadline:
+                    what = f"{place.topic}/{place.partition} gave no answer within {REQUEST_LIMIT_S:.0f} s"
+                    raise LogUnavailable(what) from error
+                _look_again(admin, place.topic)
+                break
             except KafkaException as error:
                 if error.args[0].code() not in _LEADER_MOVES or time.monotonic() > deadline:
                     raise LogUnavailable(f"{place.topic}/{place.partition}: {error.args[0].str()}") from error
-                time.sleep(0.05)
                 _look_again(admin, place.topic)
                 break
         else:
@@ -124,6 +136,7 @@ def _ends(admin: AdminClient, places: Iterable[TopicPartition], isolation: Isola
 
 def _look_again(admin: AdminClient, topic: str) -> None:
     """Ask who leads ``topic``; the client would go on with what it knew for minutes. Raises LogUnavailable."""
+    time.sleep(0.05)
     try:
         admin.list_topics(topic, timeout=REQUEST_LIMIT_S)
     except KafkaException as error:

@@ -15,9 +15,8 @@ from datetime import datetime
 import orjson
 import structlog
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import Bootstrap, client, committed_end, record_at, uncommitted
+from infra.eventlog.kafka_client import Bootstrap, asking_client, committed_end, record_at, uncommitted
 from infra.eventlog.kafka_lane import Lane, Transaction, Unsettled
 from infra.eventlog.kafka_leaders import Leaders
 from infra.eventlog.kafka_membership import Membership
@@ -55,7 +54,7 @@ class KafkaOwner:
         self._address = address
         self._clock = clock
         self._skew_s = 0.0
-        self._admin = AdminClient(client(bootstrap))
+        self._admin = asking_client(bootstrap)
         self._leaders = Leaders(self._admin, names)
         self._lanes = [Lane(bootstrap, names.transactional_id(node, number)) for number in range(_LANES)]
         self._windows = 0

@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
 
-from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, assigned_consumer, client, high_watermarks
+from infra.eventlog.kafka_client import REQUEST_LIMIT_S, Bootstrap, asking_client, assigned_consumer, high_watermarks
 from infra.eventlog.kafka_message import record_of
 from infra.eventlog.log import LogUnavailable, LogUnusable
 from infra.eventlog.record import Record
@@ -65,7 +64,7 @@ class KafkaKeys:
 
     def __init__(self, bootstrap: Bootstrap, names: Names) -> None:
         self._place = TopicPartition(names.keys, 0, 0)
-        self._admin = AdminClient(client(bootstrap))
+        self._admin = asking_client(bootstrap)
         self._consumer = assigned_consumer(bootstrap, [self._place])
         self._keys: dict[str, bytes | None] = {}
         self._position = 0
