@@ -52,6 +52,9 @@ EXPIRE_S = 0.5
 LEAVE_S = 1.5
 DRAIN_LIMIT_S = 4.0
 
+OVERLOADED = ("overloaded", "Its turn did not come in time, and it was not done.")
+UNKNOWN = ("outcome_unknown", "It may have been done: send it again with the same key.")
+
 
 class Node:
     """Implements `commands.ports.Ledger`; told by the window process through `LoopListener`."""
@@ -116,11 +119,11 @@ class Node:
 
         for served in self._partitions.served.values():
             for ticket in served.waiting.take_while(over):
-                fail(ticket, Unavailable("overloaded", "Its turn did not come in time, and it was not done."))
+                fail(ticket, Unavailable(*(UNKNOWN if ticket.appended else OVERLOADED)))
         for ticket in filter(over, self._partitions.committing()):
             if ticket.deadline:
                 self._failing = self._failing or "a commit has no answer"
-                fail(ticket, Unavailable("outcome_unknown", "It may have been done: send it again with the same key."))
+                fail(ticket, Unavailable(*UNKNOWN))
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
 
     async def give_back(self) -> None:

@@ -289,12 +289,23 @@ class Served:
         for ticket in tickets:
             if ticket.deadline and ticket.deadline < loop_time:
                 fail(ticket, Unavailable("log_unavailable", f"The log cannot be written: {reason}"))
-            elif ticket.command.actor != TIMER:
-                self._begin(ticket)
-            elif self.shard.on_clock(ticket.command.key):
-                self.admit(ticket)
-            else:  # what is due by now fires again: by another clock it may be less, and by a later time one may do for several
-                fail(ticket, Unavailable("log_unavailable", f"It fires again: {reason}"))
+            else:
+                self._anew(ticket)
+
+    def take_up(self, ticket: Ticket) -> None:
+        """Decide what was on its way when the outcome of a commit was unknown, which is known by now: it may have been done."""
+        if ticket.command.from_client:
+            self.place(ticket)
+        else:
+            self._anew(ticket)
+
+    def _anew(self, ticket: Ticket) -> None:
+        if ticket.command.actor != TIMER:
+            self._begin(ticket)
+        elif self.shard.on_clock(ticket.command.key):
+            self.admit(ticket)
+        else:  # what is due by now fires again: by another clock it may be less, and by a later time one may do for several
+            fail(ticket, Unavailable("log_unavailable", "It fires again."))
 
 
 def fail(ticket: Ticket, error: Refusal | Unavailable) -> None:

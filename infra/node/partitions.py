@@ -44,7 +44,7 @@ class Partitions:
         self.broken.pop(served.name, None)
         self._stopped.pop(served.name, None)
         for ticket in self._held.pop(served.name, []):
-            served.place(ticket)
+            served.take_up(ticket)
 
     def stop(self, names: Collection[str], reason: str) -> None:
         """Serve these no more, and tell all who wait."""

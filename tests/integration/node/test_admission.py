@@ -14,6 +14,7 @@ import pytest
 from commands.catalog.create_tenant import CreateTenant, create_tenant
 from commands.command import Command
 from commands.ports import Answer, QueueFull, Quota, Unavailable
+from infra.eventlog.record import CATALOG
 from infra.eventlog.sqlite import SqliteLog
 from infra.node.node import Node
 from infra.node.tenants import AHEAD_MAX, SHARED_AHEAD_MAX
@@ -122,6 +123,27 @@ def test_what_had_no_turn_in_time_is_told_so_and_is_not_done(tmp_path: Path, mon
         # what was decided may have been done: its key tells; what had no turn is done for the first time
         assert (await node.submit(storefront(AHEAD_MAX))).replayed is False
         assert sum(node.state().waiting.values()) == 0
+
+    play(scenario, tmp_path)
+
+
+def test_what_was_on_its_way_once_may_have_been_done_though_its_turn_does_not_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(node: Node, locked: Locked) -> None:
+        with monkeypatch.context() as soon:
+            soon.setattr("infra.node.node.ANSWER_LIMIT_S", 0.5)
+            sent = locked.flood("acme", storefront)
+        # given commands whose commit's outcome was unknown, and which wait for their turn again
+        catalog = node._partitions.served[CATALOG]
+        for ticket in list(catalog.unsettled):
+            catalog.drop(ticket)
+            catalog.take_up(ticket)
+        # when that does not come in time, then nobody is told that they were not done
+        errors = await asyncio.gather(*sent, return_exceptions=True)
+        codes = [error.code for error in errors if isinstance(error, Unavailable)]
+        assert codes[:AHEAD_MAX] == ["outcome_unknown"] * AHEAD_MAX
+        locked.unlock()
 
     play(scenario, tmp_path)
 
