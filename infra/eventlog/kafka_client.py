@@ -60,9 +60,7 @@ def addresses(bootstrap: Bootstrap) -> str:
 
 
 def asking_client(bootstrap: Bootstrap) -> AdminClient:
-    """One that leaves a broker which is silent. By default a client keeps to a frozen one for a minute, whom it takes for the
-    leader, or asks who that is.
-    """
+    """One that leaves a broker which is silent. By default a client asks a frozen one for a minute who leads."""
     return AdminClient(client(bootstrap, **{"socket.timeout.ms": int(SILENCE_S * 1000)}))
 
 
