@@ -11,7 +11,7 @@ from opentelemetry.trace import Tracer
 
 from infra.eventlog.index_snapshots import STORE_ERRORS, IndexSnapshots, first_line
 from infra.eventlog.kafka import KafkaLog
-from infra.eventlog.log import Log, LogUnavailable
+from infra.eventlog.log import Log, LogUnavailable, LogUnusable
 from infra.eventlog.rebuild import index_path
 from infra.eventlog.snapshot_keeper import SnapshotKeeper
 from infra.eventlog.sqlite import SqliteLog
@@ -46,9 +46,16 @@ def open_log(settings: Settings, *, must_exist: bool = False) -> Iterator[Log]:
     else:
         log = KafkaLog(settings.kafka, settings.environment, settings.node, address=settings.address)
     try:
+        _check_partitions(settings, len(log.partitions) - 1)
         yield log
     finally:
         log.close()
+
+
+def _check_partitions(settings: Settings, found: int) -> None:
+    """Their number is the log's for life: raises LogUnusable where the settings name another one."""
+    if "partitions" in settings.model_fields_set and settings.partitions != found:
+        raise LogUnusable(f"{variable('partitions')} is {settings.partitions}, but the log was made with {found}, for life")
 
 
 def open_snapshots(settings: Settings, log: Log) -> SnapshotKeeper | None:

@@ -182,7 +182,10 @@ def topics_create() -> None:
     """Create what is missing of the topics. They get the settings that keep everything; what exists stays as it is."""
     settings = settings_for((), quiet=True)
     topics.create(_kafka(settings), settings.environment, settings.partitions, settings.replication_factor, settings.min_insync)
-    console.print(f"topics of {settings.environment!r} are there; subledger topics check tells whether they are safe")
+    with open_log(settings) as log:
+        number = len(log.partitions) - 1
+    console.print(f"the topics of {settings.environment!r} are there, with {number} partitions for life")
+    console.print("subledger topics check tells whether they are safe")
 
 
 @topics_app.command("check")

@@ -87,6 +87,11 @@ def test_topics_that_are_not_there_end_it(kafka_bootstrap: str, kafka_environmen
     assert said.startswith(f"subledger: the topics of {kafka_environment} at {kafka_bootstrap}: ")
 
 
+def test_another_number_of_partitions_than_the_logs_ends_it(kafka_bootstrap: str, environment: str, tmp_path: Path) -> None:
+    status, said = ended(variables(kafka_bootstrap, environment, tmp_path) | {"SUBLEDGER_PARTITIONS": "7"})
+    assert (status, said) == (2, "subledger: SUBLEDGER_PARTITIONS is 7, but the log was made with 2, for life")
+
+
 def test_topics_that_were_changed_end_it_and_nothing_is_written(kafka_bootstrap: str, environment: str, tmp_path: Path) -> None:
     names, admin = Names(environment), AdminClient({"bootstrap.servers": kafka_bootstrap})
     alter(admin, names.events, {"retention.ms": "604800000"})
