@@ -93,6 +93,7 @@ class Peers:
                 if address:
                     async with self._request(address, request, body, _STREAM_LIMITS) as response:
                         if response.status != 200 or not _is_a_nodes(response):
+                            self.doubt()
                             raise self._given_up(partition, was_sent=False)
                         async for piece in response.content.iter_any():
                             yield piece
@@ -103,9 +104,10 @@ class Peers:
                 self.counts["broken"] += 1
                 _log.info("batch broke off", partition=partition, to=address, error=str(error) or type(error).__name__)
                 raise self._given_up(partition, was_sent=True) from None
-            if now() >= end or self._owners.of(partition) == self._address:
+            if now() < end:
+                await self._look_again(seen, end)
+            if now() >= end or self._owners.of(partition) == self._address:  # sent again, its lines are decided here
                 raise self._given_up(partition, was_sent=False)
-            await self._look_again(seen, end)
 
     async def _look_again(self, seen: int, end: float) -> None:
         """Who owns what by now; a log that is away is not waited for beyond ``end``."""

@@ -35,6 +35,10 @@ async def done(_: FakeNode) -> bytes:
     return http(201, {"id": "cus_1"}, ETag='"1"', Location="/v1/customers/cus_1")
 
 
+async def batch(_: FakeNode) -> bytes:
+    return http(200, {}, "application/x-ndjson")
+
+
 async def late(node: FakeNode) -> bytes:
     await asyncio.sleep(3 * module.LOOK_S)
     return await done(node)
@@ -125,6 +129,12 @@ class World:
 
     async def forward(self, request: Request = REQUEST) -> Reply:
         return await self.peers.forward("7", request, self._here)
+
+    async def stream(self) -> bytes:
+        async def lines() -> AsyncIterator[bytes]:
+            yield REQUEST.body
+
+        return b"".join([piece async for piece in self.peers.stream("7", REQUEST, lines())])
 
     async def _here(self) -> Reply:
         self.here += 1
@@ -246,6 +256,21 @@ def test_what_turns_out_to_be_our_own_is_done_here() -> None:
         world.owns(OWN)
         assert (await world.forward()).body == b"done here"
         assert world.here == 3
+
+    run(scenario)
+
+
+def test_what_is_no_longer_our_own_is_streamed_to_who_has_it() -> None:
+    """Nobody else may have noticed: a batch alone was told for ever that there is no owner."""
+
+    async def scenario(world: World) -> None:
+        # given a partition that was ours when we last heard of it
+        world.owns(OWN)
+        await world.forward()
+        owner = await world.node(batch)
+        world.owns(owner.address)
+        # when a batch has lines for it, then they go to its owner
+        assert await world.stream() == b"{}"
 
     run(scenario)
 
