@@ -20,6 +20,7 @@ from infra.eventlog.topics import COMPACTED, KEPT, MIN_INSYNC, REPLICATION, Name
 
 LIVE = "live"
 SESSION_WANTED_MS = 6_000
+HEARTBEAT_WANTED_MS = 500
 INTERNAL = ("__transaction_state", "__consumer_offsets")
 
 Level = Literal["error", "warning"]
@@ -32,7 +33,12 @@ _REPLICATION_OF = {
 }
 _MIN_INSYNC_OF = {"__transaction_state": "transaction.state.log.min.isr", "__consumer_offsets": "min.insync.replicas"}
 _NO_SUCH_PROTOCOL = frozenset({KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE})
-_SESSIONS = ("group.consumer.session.timeout.ms", "group.consumer.min.session.timeout.ms")
+_GROUPS = {
+    "group.consumer.session.timeout.ms": (SESSION_WANTED_MS, "it delays a takeover"),
+    "group.consumer.min.session.timeout.ms": (SESSION_WANTED_MS, "it delays a takeover"),
+    "group.consumer.heartbeat.interval.ms": (HEARTBEAT_WANTED_MS, "it delays every hand-over, twice where a node comes back"),
+    "group.consumer.min.heartbeat.interval.ms": (HEARTBEAT_WANTED_MS, "it delays every hand-over"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ def judge(observed: Observed, names: Names, live: bool) -> Iterator[Finding]:
     for name in INTERNAL:
         yield from _internal(name, observed, live)
     for broker, settings in observed.brokers.items():
-        yield from _sessions(broker, settings)
+        yield from _groups(broker, settings)
     if observed.refusal:
         yield Finding("error", names.owners, "group.protocol=consumer", observed.refusal, "available (brokers from 4.0 on)")
 
@@ -167,11 +173,11 @@ def _internal(name: str, observed: Observed, live: bool) -> Iterator[Finding]:
         yield from _differences(name, settings, {"unclean.leader.election.enable": "false"})
 
 
-def _sessions(broker: str, settings: Settings) -> Iterator[Finding]:
-    for setting in _SESSIONS:
+def _groups(broker: str, settings: Settings) -> Iterator[Finding]:
+    for setting, (wanted_ms, otherwise) in _GROUPS.items():
         found = settings.get(setting)
-        if found is not None and int(found) > SESSION_WANTED_MS:
-            yield Finding("warning", f"broker {broker}", setting, found, f"at most {SESSION_WANTED_MS}: it delays a takeover")
+        if found is not None and int(found) > wanted_ms:
+            yield Finding("warning", f"broker {broker}", setting, found, f"at most {wanted_ms}: {otherwise}")
 
 
 def _topics(admin: AdminClient, wanted: list[str]) -> dict[str, Topic]:

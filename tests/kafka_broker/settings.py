@@ -8,7 +8,9 @@ VERSION = "4.1.0"
 
 
 def broker_settings(listener_port: int, controller_port: int, data: str) -> dict[str, str]:
-    """Settings (server.properties) of a cluster of one on 127.0.0.1: KRaft, no automatic topics, 6 s member sessions."""
+    """Settings (server.properties) of a cluster of one on 127.0.0.1: KRaft, no automatic topics, sessions of 6 s, two heartbeats
+    a second.
+    """
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -22,8 +24,8 @@ def broker_settings(listener_port: int, controller_port: int, data: str) -> dict
         "group.initial.rebalance.delay.ms": "0",
         "group.consumer.min.session.timeout.ms": "6000",
         "group.consumer.session.timeout.ms": "6000",
-        "group.consumer.min.heartbeat.interval.ms": "1000",
-        "group.consumer.heartbeat.interval.ms": "1500",
+        "group.consumer.min.heartbeat.interval.ms": "500",
+        "group.consumer.heartbeat.interval.ms": "500",
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "4",
         "transaction.state.log.replication.factor": "1",

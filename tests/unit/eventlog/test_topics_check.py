@@ -80,6 +80,13 @@ def test_unclean_elections_of_the_internal_topics_are_an_error() -> None:
     assert (finding.level, finding.setting) == ("error", "unclean.leader.election.enable")
 
 
+@pytest.mark.parametrize("setting", ["group.consumer.heartbeat.interval.ms", "group.consumer.min.heartbeat.interval.ms"])
+def test_slow_heartbeats_are_a_warning(setting: str) -> None:
+    slow = replace(GOOD, brokers={"1": BROKER | {setting: "5000"}})
+    (finding,) = judge(slow, NAMES, live=True)
+    assert (finding.level, finding.setting, finding.found) == ("warning", setting, "5000")
+
+
 def test_a_slow_session_is_a_warning() -> None:
     slow = replace(GOOD, brokers={"1": BROKER, "2": BROKER | {"group.consumer.min.session.timeout.ms": "45000"}})
     (finding,) = found(slow)
