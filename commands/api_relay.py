@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from commands.api_forward import NOT_MINE, Headers, Peers, Request
-from commands.ports import Unavailable
+from commands.ports import OutcomeUnknown, Unavailable
 
 # Given a result as the owner made it, or why there is none.
 Answered = Callable[[dict[str, Any] | Unavailable], None]
@@ -66,7 +66,7 @@ class Relay:
         self._news.set()
 
     async def _run(self) -> None:
-        reason = Unavailable("outcome_unknown", "It may have been done: send it again with the same key.")
+        reason: Unavailable = OutcomeUnknown()
         try:
             rest = b""
             async for piece in self._peers.stream(self._partition, self._request, self._bodies()):

@@ -129,6 +129,13 @@ class Unavailable(Exception):
         super().__init__(f"{code}: {detail}")
 
 
+class OutcomeUnknown(Unavailable):
+    """It may be in the log, or come to be: the same key will tell."""
+
+    def __init__(self, detail: str = "It may have been done: send it again with the same key.") -> None:
+        super().__init__("outcome_unknown", detail)
+
+
 class NotServed(Unavailable):
     """The partition is not this node's, or not any more: its owner may do it. ``code``: ``partition_not_served``, or
     ``shutting_down``.

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from commands.ports import Answer, QueueFull, Unavailable
+from commands.ports import Answer, OutcomeUnknown, QueueFull, Unavailable
 from domain.errors import Refusal
 from infra.counts import Histogram
 
@@ -29,7 +29,7 @@ class NodeCounts:
         elif isinstance(error, Refusal):
             self.commands[name, "refused", type(error).__name__] += 1
         else:
-            self.commands[name, "unknown" if error.code == "outcome_unknown" else "unavailable", error.code] += 1
+            self.commands[name, "unknown" if isinstance(error, OutcomeUnknown) else "unavailable", error.code] += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from opentelemetry.trace import Tracer
 
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Answer, NotServed, Succession, Unavailable, Vault
+from commands.ports import Answer, NotServed, OutcomeUnknown, Succession, Unavailable, Vault
 from commands.shard import Decided, Shard
 from domain import ids
 from domain.catalog.aggregates import Clock
@@ -51,9 +51,6 @@ ANSWER_LIMIT_S = 15.0
 EXPIRE_S = 0.5
 LEAVE_S = 1.5
 DRAIN_LIMIT_S = 4.0
-
-OVERLOADED = ("overloaded", "Its turn did not come in time, and it was not done.")
-UNKNOWN = ("outcome_unknown", "It may have been done: send it again with the same key.")
 
 
 class Node:
@@ -119,11 +116,12 @@ class Node:
 
         for served in self._partitions.served.values():
             for ticket in served.waiting.take_while(over):
-                fail(ticket, Unavailable(*(UNKNOWN if ticket.appended else OVERLOADED)))
+                not_done = Unavailable("overloaded", "Its turn did not come in time, and it was not done.")
+                fail(ticket, OutcomeUnknown() if ticket.appended else not_done)
         for ticket in filter(over, self._partitions.committing()):
             if ticket.deadline:
                 self._failing = self._failing or "a commit has no answer"
-                fail(ticket, Unavailable(*UNKNOWN))
+                fail(ticket, OutcomeUnknown())
         self._expiring = self._loop.call_later(EXPIRE_S, self._expire)
 
     async def give_back(self) -> None:

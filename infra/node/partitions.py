@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 import structlog
 
-from commands.ports import NotServed, Unavailable
+from commands.ports import NotServed, OutcomeUnknown
 from infra.node.partition import Served, Ticket, fail
 
 _log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ class Partitions:
         if served is not None:
             return served
         if name in self._held:
-            raise Unavailable("outcome_unknown", f"Partition {name} is settling a commit whose outcome is unknown.")
+            raise OutcomeUnknown(f"Partition {name} is settling a commit whose outcome is unknown.")
         raise NotServed(name, f"Partition {name} is not served by this node now.")
 
     def committing(self) -> Iterable[Ticket]:

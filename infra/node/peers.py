@@ -19,7 +19,7 @@ import structlog
 from yarl import URL
 
 from commands.api_forward import FORWARDED_BY, NOT_MINE, Reply, Request
-from commands.ports import NotServed, Unavailable
+from commands.ports import NotServed, OutcomeUnknown, Unavailable
 from infra.http.problems import MEDIA_TYPE
 from infra.node.owners import Owners
 
@@ -118,7 +118,7 @@ class Peers:
     def _given_up(self, partition: str, was_sent: bool) -> Unavailable:
         self.counts["given_up"] += 1
         if was_sent:
-            return Unavailable("outcome_unknown", "It may have been done: send it again with the same key.")
+            return OutcomeUnknown()
         return NotServed(partition, f"Partition {partition} has no owner that answers now.")
 
     def owner(self, partition: str) -> str:
