@@ -14,7 +14,7 @@ run: $(READY) ## start everything embedded, with a demo tenant; Ctrl-C stops it,
 	@$(BIN)/subledger run
 
 test: lint ## ruff, mypy and every test; Kafka from KAFKA_BOOTSTRAP, Docker or Maven and Java
-	$(BIN)/pytest --durations=25 --durations-min=5
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 --durations-min=5
 
 test-fast: $(READY) ## the tests that need no Kafka, in under a minute
 	$(BIN)/pytest -m "not kafka and not slow"

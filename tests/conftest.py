@@ -33,7 +33,7 @@ _MARKER_OF = {
     "postgres_server": "postgres",
     "postgres_dsn": "postgres",
 }
-_NO_KAFKA = pytest.StashKey[str]()
+_NO_KAFKA = "no Kafka broker"
 
 # A shared machine's pauses are not the code's: no deadlines. A failure prints what reproduces it. For a long search:
 # ``pytest --hypothesis-profile=thorough``.
@@ -59,14 +59,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly that no Kafka test ran, and why."""
-    reason = terminalreporter.config.stash.get(_NO_KAFKA, None)
-    if reason is not None:
+    reasons = {report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())}
+    for reason in [each for each in reasons if _NO_KAFKA in each]:
         terminalreporter.section("Kafka tests did not run", sep="!", red=True, bold=True)
         terminalreporter.write_line(reason, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address (host:port) of a Kafka broker that all tests share: work under a prefix of your own."""
     with ExitStack() as stack:
         missing = ""
@@ -77,8 +77,7 @@ def kafka_bootstrap(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
         if missing and os.environ.get("CI") == "true":
             pytest.fail(f"CI needs a Kafka broker: {missing}", pytrace=False)
         if missing:
-            request.config.stash[_NO_KAFKA] = missing
-            pytest.skip("no Kafka broker")
+            pytest.skip(f"{_NO_KAFKA}: {missing}")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import re
 import shutil
@@ -102,7 +103,11 @@ def _jars() -> Path:
     if maven is None:
         raise BrokerError("no Maven found to fetch Apache Kafka with: apt-get install maven")
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as draft:
+    # One run fetches, and what begins beside it waits.
+    with (cache / "kafka.lock").open("w") as lock, tempfile.TemporaryDirectory(dir=cache) as draft:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if jars.exists():
+            return jars
         fetch = ["-q", "-B", "-f", str(_POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
         done = subprocess.run(
             [maven, *fetch, f"-DoutputDirectory={draft}/jars"], capture_output=True, text=True, check=False, cwd=draft
@@ -110,11 +115,7 @@ def _jars() -> Path:
         if done.returncode != 0:
             said = re.sub(r"\x1b\[\d*m", "", done.stdout).strip() or done.stderr.strip()
             raise BrokerError(f"Maven could not fetch Apache Kafka: {said.splitlines()[0][:200]}")
-        try:
-            (Path(draft) / "jars").rename(jars)
-        except OSError:
-            if not jars.exists():  # else another run was faster
-                raise
+        (Path(draft) / "jars").rename(jars)
     return jars
 
 
