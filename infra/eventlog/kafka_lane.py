@@ -25,11 +25,9 @@ _UNSETTLED_S = 2.0
 # Above the largest record that is admitted, and with a batch's overhead still under the broker's default of 1,048,588.
 _MESSAGE_LIMIT_BYTES = 1_040_000
 
-# Another process settled this lane (it took our partitions over, or has our name), or the group has put us out.
-_PUT_OUT = frozenset({
-    KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError.FENCED_MEMBER_EPOCH,
-})  # fmt: skip
+_SETTLED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
+_SETTLED_BY = "another process has settled its transactions, as a successor or under the same SUBLEDGER_NODE"
+_PUT_OUT = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID, KafkaError.FENCED_MEMBER_EPOCH})
 _REFUSED = frozenset({
     KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_MSG_SIZE,
     KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD,
@@ -238,8 +236,10 @@ def _fatal_as_itself() -> Iterator[None]:
 def _meaning(error: KafkaException, partitions: frozenset[str]) -> AppendError:
     """What an error means that came before a commit could take place."""
     code = error.args[0].code()
+    if code in _SETTLED:
+        return NotOwner(partitions, _SETTLED_BY)
     if code in _PUT_OUT:
-        return NotOwner(partitions)
+        return NotOwner(partitions, "the group of owners has put this node out")
     if code in _REFUSED:
         return RecordRefused(error.args[0].str())
     return Aborted(error.args[0].str())

@@ -40,11 +40,14 @@ class Aborted(AppendError):
 
 
 class NotOwner(AppendError):
-    """Nothing was written: ``partitions`` are not ours (any more), or need a new claim if no poll says that they are lost."""
+    """Nothing was written: ``partitions`` are not ours (any more), or need a new claim if no poll says that they are lost.
 
-    def __init__(self, partitions: Iterable[str]) -> None:
+    ``cause`` is a clause that says who refused, and why.
+    """
+
+    def __init__(self, partitions: Iterable[str], cause: str = "") -> None:
         self.partitions = frozenset(partitions)
-        super().__init__(f"not the owner of {', '.join(sorted(self.partitions))}")
+        super().__init__(f"not the owner of {', '.join(sorted(self.partitions))}{cause and f': {cause}'}")
 
 
 class RecordRefused(AppendError):

@@ -39,7 +39,14 @@ def bearer(key: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Basic abc", "Bearer", "Bearer nonsense", "Bearer " + new_key("sandbox", "acme"), "Bearer " + new_key("live", "acme")],
+    [
+        "",
+        "Basic abc",
+        "Bearer",
+        "Bearer nonsense",
+        pytest.param("Bearer " + new_key("sandbox", "acme"), id="an unknown key"),
+        pytest.param("Bearer " + new_key("live", "acme"), id="a key of live"),
+    ],
 )
 def test_without_a_valid_key_401(client: Client, authorization: str) -> None:
     answer = client.get("/v1/customers", {"Authorization": authorization})
