@@ -53,7 +53,8 @@ def test_a_run_without_kafka_skips_loudly_and_fails_in_ci(tmp_path: Path, ci: st
     environment = {"PATH": str(tmp_path), "DOCKER_HOST": "tcp://127.0.0.1:1", "HOME": str(tmp_path), "CI": ci}
     # when a Kafka test is run
     one = f"{__file__}::{test_the_broker_gives_members_six_seconds.__name__}"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", one]
+    own = tmp_path / "run"  # in the shared folder it would take the servers' users, of what runs beside it, the access to theirs
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--basetemp={own}", one]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=Path(__file__).parents[2])
     # then the run says what to install, and only a CI run fails
     assert done.returncode == code, done.stdout
