@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,11 +51,17 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before ``-m`` picks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the fixtures that they ask for."""
+    """Mark tests by the fixtures that they ask for, and see that each has a name of its own."""
     for item in items:
         for name in getattr(item, "fixturenames", ()):
             if name in _MARKER_OF:
                 item.add_marker(_MARKER_OF[name])
+        if operation := getattr(item, "operation_label", None):  # Schemathesis leaves it out of the name of pytest 9.2
+            item._id = item.id.with_params(operation)
+    # Where several run at once, one alone of those with the same name would run.
+    twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"tests of the same name: {', '.join(twice)}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
