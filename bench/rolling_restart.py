@@ -1,7 +1,7 @@
 """One node after the other of three is ended and started again, under load: no request may fail, and none may take long.
 
 The clients are those of `sdk/python` with their standard retry, and reach the nodes in turn, as behind a name with three
-addresses: nothing tells them that a node is away.
+addresses: that a node is away they learn from nobody listening there.
 """
 
 from __future__ import annotations

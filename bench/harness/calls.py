@@ -24,10 +24,12 @@ _SHOWN_MAX = 5
 
 class Recording(httpx.AsyncBaseTransport):
     """Sends each request to the next of these addresses, as a name does that has several, and adds it with its answer to
-    ``calls``. It holds as many connections as there are requests under way, by a client that takes less time than httpx's own.
+    ``calls``: where nobody listens at one, the one after it is tried at once, as `socket.create_connection` does. It holds as
+    many connections as there are requests under way, by a client that takes less time than httpx's own.
     """
 
     def __init__(self, addresses: Sequence[str], tenant: str, calls: list[Call]) -> None:
+        self._addresses = len(addresses)
         self._next = cycle(addresses)
         self._tenant = tenant
         self._calls = calls
@@ -36,12 +38,9 @@ class Recording(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = f"http://{next(self._next)}{request.url.path}"
         begin, status, answer = time.monotonic(), None, None
         try:
-            async with self._session.request(
-                request.method, url, data=request.content, headers=request.headers.multi_items()
-            ) as response:
+            async with await self._connected(request) as response:
                 content = await response.read()
             answer, status = orjson.loads(content), response.status
             return httpx.Response(status, headers=response.headers, content=content)
@@ -53,6 +52,19 @@ class Recording(httpx.AsyncBaseTransport):
                 tenant=self._tenant, status=status, key=request.headers["idempotency-key"], body=orjson.loads(request.content),
                 answer=answer,
             ))  # fmt: skip
+
+    async def _connected(self, request: httpx.Request) -> aiohttp.ClientResponse:
+        """The response of the first that listens; raises aiohttp.ClientError or TimeoutError."""
+        for left in reversed(range(self._addresses)):
+            url = f"http://{next(self._next)}{request.url.path}"
+            try:
+                return await self._session.request(
+                    request.method, url, data=request.content, headers=request.headers.multi_items()
+                )
+            except aiohttp.ClientConnectorError:
+                if not left:
+                    raise
+        raise AssertionError("there are addresses")
 
     async def aclose(self) -> None:
         await self._session.close()

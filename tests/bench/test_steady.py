@@ -102,10 +102,12 @@ def test_a_partition_without_customers_is_told() -> None:
 
 
 def test_every_call_is_taken_down() -> None:
-    # given one address at which a ledger answers, and one at which nobody does
+    # given one address at which a ledger answers, at first that it cannot, and one at which nobody does
     calls: list[Call] = []
 
     async def answer(_: web.Request) -> web.Response:
+        if not calls:
+            return web.json_response({"code": "partition-not-served"}, status=503)
         return web.json_response({"id": CUSTOMER}, status=201, headers={"Ledger-Position": "0@1"})
 
     async def send() -> None:
@@ -124,9 +126,9 @@ def test_every_call_is_taken_down() -> None:
         await runner.cleanup()
 
     asyncio.run(send())
-    # then both tries are there, and only one has an answer
+    # then both tries are there, and each reached the ledger
     assert [(call.key, call.path, call.body, call.status) for call in calls] == [
-        ("k", "/v1/customers", {"storefront": "web"}, None),
+        ("k", "/v1/customers", {"storefront": "web"}, 503),
         ("k", "/v1/customers", {"storefront": "web"}, 201),
     ]
     assert calls[1].answer == {"id": CUSTOMER}
