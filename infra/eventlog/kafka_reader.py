@@ -63,8 +63,8 @@ class KafkaKeys:
     """
 
     def __init__(self, bootstrap: Bootstrap, names: Names) -> None:
+        self._bootstrap = bootstrap
         self._place = TopicPartition(names.keys, 0, 0)
-        self._admin = asking_client(bootstrap)
         self._consumer = assigned_consumer(bootstrap, [self._place])
         self._keys: dict[str, bytes | None] = {}
         self._position = 0
@@ -87,7 +87,8 @@ class KafkaKeys:
 
     def _read_to_end(self) -> None:
         """Read all that stands in the log now, waiting for what is being committed."""
-        end = high_watermarks(self._admin, [self._place])[self._place.topic, self._place.partition]
+        # By a client of its own: one that is kept may be there when the process ends, whose end it does not survive in peace.
+        end = high_watermarks(asking_client(self._bootstrap), [self._place])[self._place.topic, self._place.partition]
         deadline = time.monotonic() + REQUEST_LIMIT_S
         while self._position < end:
             if time.monotonic() > deadline:
