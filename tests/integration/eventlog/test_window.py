@@ -314,6 +314,7 @@ def test_a_damaged_index_is_not_served(log: FaultyLog, tmp_path: Path) -> None:
     again.serve("1", "catalog")
     again.told.wait(lambda: again.told.count("broken") == 1)
     again.window.close()
+    assert "0" not in again.told.queries
 
 
 def test_a_second_owner_is_refused_and_its_thread_says_so(log: FaultyLog, tmp_path: Path) -> None:

@@ -22,18 +22,13 @@ def connection(admin_dsn: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def session(log: SqliteLog, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(admin_dsn: str, log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """On a connection that is its alone: what it commits in its thread may be under way there."""
     monkeypatch.setattr("infra.postgres.session.HEARTBEAT_S", 0.0)
-    session = Session(connection, log, FakeVault(), positions.load(connection, log))
-    yield session
-    session.close()
-
-
-@pytest.fixture
-def watcher(admin_dsn: str) -> Iterator[psycopg.Connection]:
-    """A connection of its own: what the session commits in its thread may be under way on the other."""
-    with psycopg.connect(projector_dsn(admin_dsn), autocommit=True) as connection:
-        yield connection
+    with psycopg.connect(projector_dsn(admin_dsn), autocommit=True) as own:
+        session = Session(own, log, FakeVault(), positions.load(own, log))
+        yield session
+        session.close()
 
 
 def caught_up(connection: psycopg.Connection) -> bool:
@@ -42,26 +37,26 @@ def caught_up(connection: psycopg.Connection) -> bool:
 
 
 def test_rows_that_keep_up_with_a_log_that_never_rests_are_fresh(
-    writer: Writer, session: Session, watcher: psycopg.Connection
+    writer: Writer, session: Session, connection: psycopg.Connection
 ) -> None:
     for command in list(tell())[:5]:
         writer.write([command])
         session.advance(0)
-    assert caught_up(watcher)
+    assert caught_up(connection)
 
 
-def test_rows_that_lag_behind_are_not(writer: Writer, session: Session, watcher: psycopg.Connection) -> None:
+def test_rows_that_lag_behind_are_not(writer: Writer, session: Session, connection: psycopg.Connection) -> None:
     # given a log with more than was read when its end was asked
     writer.write(list(tell()))
     session.advance(0)
-    assert not caught_up(watcher)
+    assert not caught_up(connection)
     # when all of that is committed, then they are
     session.advance(0)
-    assert caught_up(watcher)
+    assert caught_up(connection)
 
 
 def test_a_log_that_gives_nothing_because_it_is_away_leaves_them_stale(
-    log: SqliteLog, session: Session, watcher: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    log: SqliteLog, session: Session, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_: object) -> dict[str, int]:
         raise LogUnavailable("no broker")
@@ -69,7 +64,7 @@ def test_a_log_that_gives_nothing_because_it_is_away_leaves_them_stale(
     monkeypatch.setattr(log, "ends", away)
     with pytest.raises(LogUnavailable):
         session.advance(0)
-    assert not caught_up(watcher)
+    assert not caught_up(connection)
 
 
 def test_a_log_that_goes_away_before_it_gave_what_it_had_is_found_out(
