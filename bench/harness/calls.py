@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import cycle
 
 import aiohttp
@@ -29,7 +30,7 @@ class Recording(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, addresses: Sequence[str], tenant: str, calls: list[Call]) -> None:
-        self._addresses = len(addresses)
+        self._others = len(addresses) - 1
         self._next = cycle(addresses)
         self._tenant = tenant
         self._calls = calls
@@ -55,16 +56,14 @@ class Recording(httpx.AsyncBaseTransport):
 
     async def _connected(self, request: httpx.Request) -> aiohttp.ClientResponse:
         """The response of the first that listens; raises aiohttp.ClientError or TimeoutError."""
-        for left in reversed(range(self._addresses)):
-            url = f"http://{next(self._next)}{request.url.path}"
-            try:
-                return await self._session.request(
-                    request.method, url, data=request.content, headers=request.headers.multi_items()
-                )
-            except aiohttp.ClientConnectorError:
-                if not left:
-                    raise
-        raise AssertionError("there are addresses")
+        for _ in range(self._others):
+            with suppress(aiohttp.ClientConnectorError):
+                return await self._send(request)
+        return await self._send(request)
+
+    async def _send(self, request: httpx.Request) -> aiohttp.ClientResponse:
+        url = f"http://{next(self._next)}{request.url.path}"
+        return await self._session.request(request.method, url, data=request.content, headers=request.headers.multi_items())
 
     async def aclose(self) -> None:
         await self._session.close()

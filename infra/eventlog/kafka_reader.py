@@ -87,7 +87,7 @@ class KafkaKeys:
 
     def _read_to_end(self) -> None:
         """Read all that stands in the log now, waiting for what is being committed."""
-        # By a client of its own: one that is kept may be there when the process ends, whose end it does not survive in peace.
+        # By a client for this alone, since it cannot be closed: one that is left when the process ends may crash it.
         end = high_watermarks(asking_client(self._bootstrap), [self._place])[self._place.topic, self._place.partition]
         deadline = time.monotonic() + REQUEST_LIMIT_S
         while self._position < end:
