@@ -8,10 +8,11 @@ import hmac
 import re
 from functools import lru_cache
 
-CUSTOMER, SUBSCRIPTION, INVOICE, PAYMENT = "cus", "sub", "inv", "pay"
+CUSTOMER, SUBSCRIPTION, INVOICE, PAYMENT, USAGE = "cus", "sub", "inv", "pay", "use"
+KINDS = {CUSTOMER: "customer", SUBSCRIPTION: "subscription", INVOICE: "invoice", PAYMENT: "payment", USAGE: "usage"}
 _ROUTING = 8
 _LENGTH = 28
-_PATTERN = re.compile(rf"(cus|sub|inv|pay)_[0-9a-f]{{{_LENGTH}}}")
+_PATTERN = re.compile(rf"(cus|sub|inv|pay|use)_[0-9a-f]{{{_LENGTH}}}")
 
 
 def keyed_hash(secret: bytes, *parts: str) -> str:
@@ -55,6 +56,11 @@ def nobody(id: str) -> str:
     return f"{CUSTOMER}_{routing_hash(id)}{'0' * (_LENGTH - _ROUTING)}"
 
 
+def routed(prefix: str, id: str, rest: str) -> str:
+    """An id with a prefix that lives where another one does."""
+    return f"{prefix}_{routing_hash(id)}{rest[: _LENGTH - _ROUTING]}"
+
+
 class IdSequence:
     """The ids that one command makes, in order: the same command makes the same ids however often it is decided."""
 
@@ -68,4 +74,4 @@ class IdSequence:
         ordinal = self._made[prefix] = self._made.get(prefix, 0) + 1
         tenant, customer, command_id = self._scope
         rest = keyed_hash(self._secret, tenant, customer, command_id, prefix, str(ordinal))
-        return f"{prefix}_{routing_hash(customer)}{rest[: _LENGTH - _ROUTING]}"
+        return routed(prefix, customer, rest)

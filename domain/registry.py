@@ -12,6 +12,7 @@ from typing import Any
 from eventsourcing.utils import register_topic
 from pydantic_core import from_json, to_json
 
+from domain import upcasts
 from domain.catalog import aggregates as catalog
 from domain.catalog import events as catalog_events
 from domain.customer import events as customer_events
@@ -23,6 +24,8 @@ from domain.payment import events as payment_events
 from domain.payment.aggregate import Payment
 from domain.subscription import events as subscription_events
 from domain.subscription.aggregate import Subscription
+from domain.usage import events as usage_events
+from domain.usage.aggregate import Usage
 
 CATALOG_EVENTS: tuple[type[Event], ...] = (
     catalog_events.TenantCreated,
@@ -31,6 +34,8 @@ CATALOG_EVENTS: tuple[type[Event], ...] = (
     catalog_events.EntitlementDefined,
     catalog_events.BundleDefined,
     catalog_events.PricePublished,
+    catalog_events.MeterCreated,
+    catalog_events.CouponCreated,
     catalog_events.ApiKeyIssued,
     catalog_events.ApiKeyRevoked,
     catalog_events.ClockCreated,
@@ -40,33 +45,77 @@ LEDGER_EVENTS: tuple[type[Event], ...] = (
     customer_events.CustomerRegistered,
     customer_events.CustomerChanged,
     customer_events.CustomerPaymentMethodSet,
+    customer_events.CustomerBillingSet,
+    customer_events.CustomerCredited,
+    customer_events.CustomerCreditApplied,
+    customer_events.CustomerCreditRefunded,
     subscription_events.SubscriptionStarted,
     subscription_events.SubscriptionActivated,
-    subscription_events.SubscriptionPeriodBilled,
+    subscription_events.SubscriptionTrialEndSet,
+    subscription_events.SubscriptionBilled,
+    subscription_events.SubscriptionChanged,
+    subscription_events.SubscriptionChangeScheduled,
+    subscription_events.SubscriptionChangeWithdrawn,
     subscription_events.SubscriptionGraceEntered,
     subscription_events.SubscriptionSuspended,
     subscription_events.SubscriptionReinstated,
+    subscription_events.SubscriptionPaused,
+    subscription_events.SubscriptionResumed,
+    subscription_events.SubscriptionRenewed,
+    subscription_events.SubscriptionDiscounted,
+    subscription_events.SubscriptionDiscountEnded,
+    subscription_events.SubscriptionInvoiceWithdrawn,
+    subscription_events.SubscriptionLineWaived,
+    subscription_events.SubscriptionUsedLate,
+    subscription_events.SubscriptionTransferRequested,
+    subscription_events.SubscriptionTransferFailed,
+    subscription_events.SubscriptionTransferred,
     subscription_events.SubscriptionCancellationScheduled,
+    subscription_events.SubscriptionCancellationWithdrawn,
     subscription_events.SubscriptionCancelled,
     subscription_events.SubscriptionExpired,
     invoice_events.InvoiceIssued,
+    invoice_events.InvoiceDrafted,
+    invoice_events.InvoiceLinesAdded,
+    invoice_events.InvoiceFinalized,
     invoice_events.InvoicePaymentApplied,
+    invoice_events.InvoiceCreditNoted,
+    invoice_events.InvoiceVoided,
+    invoice_events.InvoiceWrittenOff,
+    invoice_events.InvoiceRecovered,
     payment_events.PaymentRequested,
     payment_events.PaymentAttemptStarted,
     payment_events.PaymentCaptured,
     payment_events.PaymentAttemptFailed,
     payment_events.PaymentAttemptUnknown,
     payment_events.PaymentAbandoned,
+    payment_events.PaymentRefunded,
     payment_events.PaymentRecorded,
+    usage_events.UsageOpened,
+    usage_events.UsageRecorded,
 )
 EVENTS: dict[str, type[Event]] = {cls.TOPIC: cls for cls in (*CATALOG_EVENTS, *LEDGER_EVENTS)}
 AGGREGATES: tuple[type[Aggregate], ...] = (
     Customer, Subscription, Invoice, Payment,
-    catalog.Tenant, catalog.Storefront, catalog.Entitlement, catalog.Bundle, catalog.Price, catalog.ApiKey, catalog.Clock,
+    catalog.Tenant, catalog.Storefront, catalog.Entitlement, catalog.Bundle, catalog.Price, catalog.Coupon, catalog.ApiKey,
+    catalog.Clock, catalog.Meter, Usage,
 )  # fmt: skip
 
 # A stored name that is no longer written → the next one, and how its payload becomes that.
-UPCASTERS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+UPCASTERS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    "storefront.created.v1": ("storefront.created.v2", upcasts.storefront_to_v2),
+    "storefront.changed.v1": ("storefront.changed.v2", upcasts.storefront_to_v2),
+    "price.published.v1": ("price.published.v2", upcasts.price_published_to_v2),
+    "subscription.started.v1": ("subscription.started.v2", upcasts.started_to_v2),
+    "subscription.cancellation_scheduled.v1": ("subscription.cancellation_scheduled.v2", upcasts.without_credit),
+    "subscription.cancelled.v1": ("subscription.cancelled.v2", upcasts.without_credit),
+    "subscription.period_billed.v1": ("subscription.billed.v1", upcasts.period_billed_to_billed),
+    "subscription.suspended.v1": ("subscription.suspended.v2", upcasts.suspended_to_v2),
+    "subscription.reinstated.v1": ("subscription.reinstated.v2", upcasts.reinstated_to_v2),
+    "payment.requested.v1": ("payment.requested.v2", upcasts.requested_to_v2),
+    "payment.attempt_failed.v1": ("payment.attempt_failed.v2", upcasts.attempt_failed_to_v2),
+    "invoice.issued.v1": ("invoice.issued.v2", upcasts.invoice_issued_to_v2),
+}
 
 _NAMED: tuple[type[Aggregate] | type[Event], ...] = (*AGGREGATES, *EVENTS.values())
 for _class in _NAMED:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Self
 
 from domain.catalog import events
 from domain.catalog.events import Permission, RetrySchedule
-from domain.catalog.terms import EntitlementKind, Grant, Terms
+from domain.catalog.policy import BillingPolicy, DunningPolicy
+from domain.catalog.terms import Aggregation, EntitlementKind, Grant, Terms
 from domain.errors import RuleViolated, WrongState
 from domain.event import Aggregate
+from domain.money import Money
 
 
 def stream(tenant: str, kind: str, id: str) -> str:
@@ -37,10 +40,22 @@ class Storefront(Aggregate):
         timezone: str
         payment_provider: str
         retry_after_s: RetrySchedule
+        billing: BillingPolicy
+        dunning: DunningPolicy
 
     @classmethod
     def create(
-        cls, tenant: str, id: str, *, name: str, timezone: str, payment_provider: str, retry_after_s: RetrySchedule, now: datetime
+        cls,
+        tenant: str,
+        id: str,
+        *,
+        name: str,
+        timezone: str,
+        payment_provider: str,
+        retry_after_s: RetrySchedule,
+        billing: BillingPolicy,
+        dunning: DunningPolicy,
+        now: datetime,
     ) -> Self:
         return cls._create(
             events.StorefrontCreated,
@@ -52,9 +67,21 @@ class Storefront(Aggregate):
             timezone=timezone,
             payment_provider=payment_provider,
             retry_after_s=retry_after_s,
+            billing=billing,
+            dunning=dunning,
         )
 
-    def change(self, *, name: str, timezone: str, payment_provider: str, retry_after_s: RetrySchedule, now: datetime) -> None:
+    def change(
+        self,
+        *,
+        name: str,
+        timezone: str,
+        payment_provider: str,
+        retry_after_s: RetrySchedule,
+        billing: BillingPolicy,
+        dunning: DunningPolicy,
+        now: datetime,
+    ) -> None:
         self.trigger_event(
             events.StorefrontChanged,
             timestamp=now,
@@ -62,6 +89,8 @@ class Storefront(Aggregate):
             timezone=timezone,
             payment_provider=payment_provider,
             retry_after_s=retry_after_s,
+            billing=billing,
+            dunning=dunning,
         )
 
 
@@ -129,6 +158,70 @@ class Price(Aggregate):
             price=terms.price,
             storefront=storefront,
             terms=terms,
+        )
+
+
+class Meter(Aggregate):
+    TOPIC = "meter"
+    if TYPE_CHECKING:
+        tenant: str
+        meter: str
+        name: str
+        aggregation: Aggregation
+
+    @classmethod
+    def create(cls, tenant: str, id: str, *, name: str, aggregation: Aggregation, now: datetime) -> Self:
+        return cls._create(
+            events.MeterCreated,
+            id=stream(tenant, "meter", id),
+            timestamp=now,
+            tenant=tenant,
+            meter=id,
+            name=name,
+            aggregation=aggregation,
+        )
+
+
+class Coupon(Aggregate):
+    """``percent`` or ``amount``; ``periods`` None: for ever; ``prices`` empty: of every price."""
+
+    TOPIC = "coupon"
+    if TYPE_CHECKING:
+        tenant: str
+        coupon: str
+        name: str
+        percent: Decimal | None
+        amount: Money | None
+        periods: int | None
+        prices: tuple[str, ...]
+        redeem_by: datetime | None
+
+    @classmethod
+    def create(
+        cls,
+        tenant: str,
+        id: str,
+        *,
+        name: str,
+        percent: Decimal | None,
+        amount: Money | None,
+        periods: int | None,
+        prices: tuple[str, ...],
+        redeem_by: datetime | None,
+        now: datetime,
+    ) -> Self:
+        return cls._create(
+            events.CouponCreated,
+            id=stream(tenant, "coupon", id),
+            timestamp=now,
+            tenant=tenant,
+            coupon=id,
+            name=name,
+            percent=percent,
+            amount=amount,
+            periods=periods,
+            prices=prices,
+            redeem_by=redeem_by,
         )
 
 

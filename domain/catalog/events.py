@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
-from domain.catalog.terms import EntitlementKind, Grant, Terms
+from domain.catalog.policy import BillingPolicy, DunningPolicy
+from domain.catalog.terms import Aggregation, EntitlementKind, Grant, Terms
 from domain.event import Event, FirstEvent
+from domain.money import Money
+from domain.pricing.discounts import Percent
 
 if TYPE_CHECKING:
-    from domain.catalog.aggregates import ApiKey, Bundle, Clock, Entitlement, Price, Storefront, Tenant
+    from domain.catalog.aggregates import ApiKey, Bundle, Clock, Coupon, Entitlement, Meter, Price, Storefront, Tenant
 
 Permission = Literal["read", "write", "backdate"]
 RetrySchedule = tuple[Annotated[int, Field(ge=60, le=366 * 86_400, strict=True)], ...]
@@ -29,15 +32,19 @@ class TenantCreated(FirstEvent):
 
 
 class StorefrontCreated(FirstEvent):
-    """A place to sell in. ``retry_after_s``: the waits, in seconds, after each failed charge; copied into every payment."""
+    """A place to sell in. ``retry_after_s``: the waits, in seconds, after each failed charge; copied into every payment.
+    ``billing`` is copied into what is sold.
+    """
 
-    TOPIC: ClassVar[str] = "storefront.created.v1"
+    TOPIC: ClassVar[str] = "storefront.created.v2"
     tenant: str
     storefront: str
     name: str
     timezone: str
     payment_provider: str
     retry_after_s: RetrySchedule
+    billing: BillingPolicy
+    dunning: DunningPolicy
 
     def apply(self, aggregate: Storefront) -> None:
         aggregate.tenant = self.tenant
@@ -46,22 +53,28 @@ class StorefrontCreated(FirstEvent):
         aggregate.timezone = self.timezone
         aggregate.payment_provider = self.payment_provider
         aggregate.retry_after_s = self.retry_after_s
+        aggregate.billing = self.billing
+        aggregate.dunning = self.dunning
 
 
 class StorefrontChanged(Event):
     """All settings of a storefront, replaced by what stands here. What was sold or asked for before keeps its copies."""
 
-    TOPIC: ClassVar[str] = "storefront.changed.v1"
+    TOPIC: ClassVar[str] = "storefront.changed.v2"
     name: str
     timezone: str
     payment_provider: str
     retry_after_s: RetrySchedule
+    billing: BillingPolicy
+    dunning: DunningPolicy
 
     def apply(self, aggregate: Storefront) -> None:
         aggregate.name = self.name
         aggregate.timezone = self.timezone
         aggregate.payment_provider = self.payment_provider
         aggregate.retry_after_s = self.retry_after_s
+        aggregate.billing = self.billing
+        aggregate.dunning = self.dunning
 
 
 class EntitlementDefined(FirstEvent):
@@ -101,7 +114,7 @@ class BundleDefined(FirstEvent):
 class PricePublished(FirstEvent):
     """One version of a price, a stream of its own (``<tenant>/price/<id>@<version>``); its terms are copied into each sale."""
 
-    TOPIC: ClassVar[str] = "price.published.v1"
+    TOPIC: ClassVar[str] = "price.published.v2"
     tenant: str
     price: str
     storefront: str
@@ -112,6 +125,48 @@ class PricePublished(FirstEvent):
         aggregate.price = self.price
         aggregate.storefront = self.storefront
         aggregate.terms = self.terms
+
+
+class MeterCreated(FirstEvent):
+    """Usage is recorded by it, and what the records of a period come to is their ``aggregation``."""
+
+    TOPIC: ClassVar[str] = "meter.created.v1"
+    tenant: str
+    meter: str
+    name: str
+    aggregation: Aggregation
+
+    def apply(self, aggregate: Meter) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.meter = self.meter
+        aggregate.name = self.name
+        aggregate.aggregation = self.aggregation
+
+
+class CouponCreated(FirstEvent):
+    """Takes ``percent``, or an ``amount`` a period, off for so many ``periods`` (null: for ever). Only of these ``prices`` where
+    any are named, and only until ``redeem_by``.
+    """
+
+    TOPIC: ClassVar[str] = "coupon.created.v1"
+    tenant: str
+    coupon: str
+    name: str
+    percent: Percent | None
+    amount: Money | None
+    periods: int | None
+    prices: tuple[str, ...]
+    redeem_by: AwareDatetime | None
+
+    def apply(self, aggregate: Coupon) -> None:
+        aggregate.tenant = self.tenant
+        aggregate.coupon = self.coupon
+        aggregate.name = self.name
+        aggregate.percent = self.percent
+        aggregate.amount = self.amount
+        aggregate.periods = self.periods
+        aggregate.prices = self.prices
+        aggregate.redeem_by = self.redeem_by
 
 
 class ApiKeyIssued(FirstEvent):

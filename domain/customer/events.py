@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from domain.event import Event, FirstEvent
+from domain.money import Money
+from domain.pricing.calendar import BillingDay
 
 if TYPE_CHECKING:
     from domain.customer.aggregate import Customer
@@ -42,6 +44,9 @@ class CustomerRegistered(FirstEvent):
         aggregate.personal = self.personal
         aggregate.has_data_key = self.personal is not None
         aggregate.payment_method = self.payment_method
+        aggregate.credits = ()
+        aggregate.billing_day = None
+        aggregate.together = False
 
 
 class CustomerChanged(Event):
@@ -57,6 +62,20 @@ class CustomerChanged(Event):
         aggregate.has_data_key |= self.personal is not None
 
 
+class CustomerBillingSet(Event):
+    """How what is sold to the customer from now on is billed: on ``billing_day`` where one is given, and ``together`` on one
+    invoice, at local midnight, or each subscription on its own.
+    """
+
+    TOPIC: ClassVar[str] = "customer.billing_set.v1"
+    billing_day: BillingDay | None
+    together: bool
+
+    def apply(self, aggregate: Customer) -> None:
+        aggregate.billing_day = self.billing_day
+        aggregate.together = self.together
+
+
 class CustomerPaymentMethodSet(Event):
     """From now on charges go to this method; ``None``: the customer has none any more."""
 
@@ -65,3 +84,51 @@ class CustomerPaymentMethodSet(Event):
 
     def apply(self, aggregate: Customer) -> None:
         aggregate.payment_method = self.payment_method
+
+
+class CustomerCredited(Event):
+    """The account has ``amount`` more, which ``source`` (an invoice or a payment) gave. Later invoices use the oldest first."""
+
+    TOPIC: ClassVar[str] = "customer.credited.v1"
+    source: str
+    amount: Money
+    credited_at: AwareDatetime
+
+    def apply(self, aggregate: Customer) -> None:
+        aggregate.credits = (*aggregate.credits, (self.source, self.amount))
+
+
+class CustomerCreditApplied(Event):
+    """``amount`` of what the account had went to ``invoice``."""
+
+    TOPIC: ClassVar[str] = "customer.credit_applied.v1"
+    invoice: str
+    amount: Money
+    applied_at: AwareDatetime
+
+    def apply(self, aggregate: Customer) -> None:
+        _use_credit(aggregate, self.amount)
+
+
+class CustomerCreditRefunded(Event):
+    """``amount`` of what the account had was paid back, as a refund of ``payment``."""
+
+    TOPIC: ClassVar[str] = "customer.credit_refunded.v1"
+    payment: str
+    amount: Money
+    refunded_at: AwareDatetime
+
+    def apply(self, aggregate: Customer) -> None:
+        _use_credit(aggregate, self.amount)
+
+
+def _use_credit(aggregate: Customer, amount: Money) -> None:
+    """The oldest first."""
+    left, kept = amount.amount, list[tuple[str, Money]]()
+    for source, credit in aggregate.credits:
+        taken = min(left, credit.amount) if credit.currency == amount.currency else 0
+        left -= taken
+        if remains := credit.amount - taken:
+            kept.append((source, Money(amount=remains, currency=credit.currency)))
+    assert not left, "no more credit is used than there is"
+    aggregate.credits = tuple(kept)

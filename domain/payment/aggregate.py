@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 
 from domain.customer.events import PaymentMethod
+from domain.errors import RuleViolated, WrongState
 from domain.event import Aggregate
 from domain.money import Money
 from domain.payment import events
@@ -23,13 +24,15 @@ State = Literal["waiting", "pending", "unknown", "captured", "failed", "abandone
 
 
 class Payment(Aggregate):
-    """``attempt`` is the running or last attempt; ``checks`` how often its outcome was found unknown."""
+    """``attempt`` is the running or last attempt; ``checks`` how often its outcome was found unknown; ``declined`` what was
+    refused for good.
+    """
 
     TOPIC = "payment"
     if TYPE_CHECKING:
         tenant: str
         customer: str
-        subscription: str
+        subscription: str | None
         storefront: str
         invoice: str
         purpose: Literal["automatic", "manual", "recorded"]
@@ -41,10 +44,12 @@ class Payment(Aggregate):
         tries: tuple[events.Attempt, ...]
         checks: int
         failure: str | None
+        declined: PaymentMethod | None
         retry_at: datetime | None
         check_at: datetime | None
         applied: int
         surplus: int
+        refunded: int
         paid_at: datetime | None
         reference: str | None
 
@@ -55,15 +60,16 @@ class Payment(Aggregate):
         *,
         tenant: str,
         customer: str,
-        subscription: str,
+        subscription: str | None,
         storefront: str,
         invoice: str,
         purpose: Literal["automatic", "manual"],
         amount: Money,
         retry_after_s: tuple[int, ...],
+        attempt_at: datetime | None = None,
         now: datetime,
     ) -> Self:
-        """Ask for a charge; start its first attempt next."""
+        """Ask for a charge; start its first attempt next, or at an instant."""
         return cls._create(
             events.PaymentRequested,
             id=id,
@@ -76,6 +82,7 @@ class Payment(Aggregate):
             purpose=purpose,
             amount=amount,
             retry_after_s=retry_after_s,
+            attempt_at=attempt_at,
         )
 
     @classmethod
@@ -85,7 +92,7 @@ class Payment(Aggregate):
         *,
         tenant: str,
         customer: str,
-        subscription: str,
+        subscription: str | None,
         storefront: str,
         invoice: str,
         amount: Money,
@@ -170,12 +177,14 @@ class Payment(Aggregate):
             captured_at=now,
         )
 
-    def fail(self, code: str, now: datetime) -> None:
+    def fail(self, code: str, now: datetime, *, hard: bool = False) -> None:
         """The attempt is finally refused: wait for the next, or give up where the schedule is used up."""
         assert self.in_progress, self.state
         left = self.retry_after_s[self.attempts - 1 :]
         retry_at = now + timedelta(seconds=left[0]) if left else None
-        self.trigger_event(events.PaymentAttemptFailed, timestamp=now, attempt=self.attempts, code=code, retry_at=retry_at)
+        self.trigger_event(
+            events.PaymentAttemptFailed, timestamp=now, attempt=self.attempts, code=code, hard=hard, retry_at=retry_at
+        )
 
     def lose_track(self, now: datetime) -> None:
         """No outcome is known: look again later, while the key lives."""
@@ -192,7 +201,26 @@ class Payment(Aggregate):
             check_at=check_at if check_at < self.attempt.key_expires_at else None,
         )
 
-    def abandon(self, cause: Literal["invoice_paid", "subscription_suspended"], now: datetime) -> None:
+    def refund(self, amount: Money, reason: str, reference: str | None, now: datetime) -> None:
+        """Note that it was paid back; raises WrongState where no money came, RuleViolated for more than is left of it."""
+        if self.state not in ("captured", "recorded"):
+            raise WrongState(f"payment_{self.state}", f"The payment is {self.state}: there is nothing to pay back.")
+        if amount.currency != self.amount.currency:
+            raise RuleViolated("other_currency", f"The payment is in {self.amount.currency}.", "/amount/currency")
+        left = self.applied + self.surplus - self.refunded
+        if not 0 < amount.amount <= left:
+            raise RuleViolated("more_than_paid", f"Of the payment {left} are left.", "/amount/amount")
+        self.trigger_event(
+            events.PaymentRefunded,
+            timestamp=now,
+            amount=amount,
+            refunded=self.refunded + amount.amount,
+            reason=reason,
+            reference=reference,
+            refunded_at=now,
+        )
+
+    def abandon(self, cause: events.AbandonedFor, now: datetime) -> None:
         """Make no more attempts."""
         assert self.state == "waiting", self.state
         self.trigger_event(events.PaymentAbandoned, timestamp=now, cause=cause)

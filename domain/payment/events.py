@@ -29,22 +29,27 @@ class Attempt:
     code: str | None = None
 
 
+AbandonedFor = Literal["invoice_paid", "invoice_closed", "subscription_suspended"]
+
+
 class PaymentRequested(FirstEvent):
-    """The open amount of an invoice is to be charged. ``retry_after_s`` holds the waits, in seconds, after each failed attempt.
+    """The open amount of an invoice is to be charged, at ``attempt_at``, or now where that is null. ``retry_after_s`` holds the
+    waits, in seconds, after each failed attempt.
 
     ``automatic`` payments come from billing and decide grace and suspension; ``manual`` ones were asked for by a client and are
     tried once.
     """
 
-    TOPIC: ClassVar[str] = "payment.requested.v1"
+    TOPIC: ClassVar[str] = "payment.requested.v2"
     tenant: str
     customer: str
-    subscription: str
+    subscription: str | None
     storefront: str
     invoice: str
     purpose: Literal["automatic", "manual"]
     amount: Money
     retry_after_s: tuple[int, ...]
+    attempt_at: AwareDatetime | None
 
     def apply(self, aggregate: Payment) -> None:
         aggregate.tenant = self.tenant
@@ -61,10 +66,12 @@ class PaymentRequested(FirstEvent):
         aggregate.tries = ()
         aggregate.checks = 0
         aggregate.failure = None
-        aggregate.retry_at = None
+        aggregate.declined = None
+        aggregate.retry_at = self.attempt_at
         aggregate.check_at = None
         aggregate.applied = 0
         aggregate.surplus = 0
+        aggregate.refunded = 0
         aggregate.paid_at = None
         aggregate.reference = None
 
@@ -120,16 +127,21 @@ class PaymentCaptured(Event):
 
 
 class PaymentAttemptFailed(Event):
-    """Finally refused (``code``). ``retry_at`` says when the next attempt is due; ``None``: that was the last."""
+    """Finally refused (``code``). ``hard``: this instrument will never pay. ``retry_at`` says when the next attempt is due;
+    ``None``: that was the last.
+    """
 
-    TOPIC: ClassVar[str] = "payment.attempt_failed.v1"
+    TOPIC: ClassVar[str] = "payment.attempt_failed.v2"
     attempt: int
     code: str
+    hard: bool
     retry_at: AwareDatetime | None
 
     def apply(self, aggregate: Payment) -> None:
         aggregate.state = "failed" if self.retry_at is None else "waiting"
         aggregate.failure = self.code
+        if self.hard and aggregate.attempt is not None:
+            aggregate.declined = aggregate.attempt.method
         aggregate.retry_at = self.retry_at
         aggregate.check_at = None
         aggregate.tries = _settled(aggregate, state="failed", settled_at=self.timestamp, code=self.code)
@@ -153,14 +165,32 @@ class PaymentAttemptUnknown(Event):
 
 
 class PaymentAbandoned(Event):
-    """The remaining retries will not be made: the invoice was paid otherwise, or the subscription was suspended."""
+    """The remaining retries will not be made: the invoice was paid otherwise or is owed no more, or the subscription was
+    suspended.
+    """
 
     TOPIC: ClassVar[str] = "payment.abandoned.v1"
-    cause: Literal["invoice_paid", "subscription_suspended"]
+    cause: AbandonedFor
 
     def apply(self, aggregate: Payment) -> None:
         aggregate.state = "abandoned"
         aggregate.retry_at = None
+
+
+class PaymentRefunded(Event):
+    """``amount`` was paid back elsewhere, at ``refunded_at``, out of what the account had, with the payer's or bank's
+    ``reference``; ``refunded`` is what was paid back of the payment in all.
+    """
+
+    TOPIC: ClassVar[str] = "payment.refunded.v1"
+    amount: Money
+    refunded: Amount
+    reason: str
+    reference: str | None
+    refunded_at: AwareDatetime
+
+    def apply(self, aggregate: Payment) -> None:
+        aggregate.refunded = self.refunded
 
 
 class PaymentRecorded(FirstEvent):
@@ -169,7 +199,7 @@ class PaymentRecorded(FirstEvent):
     TOPIC: ClassVar[str] = "payment.recorded.v1"
     tenant: str
     customer: str
-    subscription: str
+    subscription: str | None
     storefront: str
     invoice: str
     amount: Money
@@ -195,7 +225,9 @@ class PaymentRecorded(FirstEvent):
         aggregate.tries = ()
         aggregate.checks = 0
         aggregate.failure = None
+        aggregate.declined = None
         aggregate.retry_at = None
         aggregate.check_at = None
         aggregate.applied = self.applied
         aggregate.surplus = self.surplus
+        aggregate.refunded = 0
