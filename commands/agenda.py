@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heapify, heappop, heappush
@@ -11,8 +11,9 @@ from commands.ports import Timers
 
 # Not a command: the same payment attempt is sent again, and its outcome is the command.
 CHECK = "check"
-# At one instant: payments first, then the end, then the trial's end, then the bill.
-RANK = {CHECK: 0, "retry": 1, "cancel": 2, "expire": 3, "trial_end": 4, "bill": 5}
+# At one instant: payments first, then the end, then a pause's, then a change, then the trial's end, then bills and invoices.
+KINDS = (CHECK, "retry", "cancel", "expire", "give_up", "resume", "change", "trial_end", "bill", "finalize")
+RANK = {kind: rank for rank, kind in enumerate(KINDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,22 @@ class Agenda:
         """The first of all."""
         tops = [top for top in (self._top(self._commands), self._top(self._checks)) if top is not None]
         return _timer(min(tops, default=None))
+
+    def due(self, kind: str, until: datetime) -> Iterator[Timer]:
+        """All of a kind that fall due by an instant, soonest first. Looks at no more of the heap than what is asked for."""
+        last: Entry | None = None
+        frontier = [(entry, 0) for entry in self._commands[:1]]
+        while frontier:
+            entry, place = heappop(frontier)
+            if entry[0] > until:
+                return
+            for below in (2 * place + 1, 2 * place + 2):
+                if below < len(self._commands):
+                    heappush(frontier, (self._commands[below], below))
+            # What was no longer due and became so again stands there twice.
+            if entry != last and entry[3] == kind and (kind, entry[0]) in self._timers.get(entry[2], ()):
+                yield Timer(entry[0], kind, entry[2])
+            last = entry
 
     def _top(self, heap: list[Entry]) -> Entry | None:
         while heap:

@@ -18,6 +18,7 @@ from commands import (
     api_refusals,
     api_subscriptions,
     api_test_clocks,
+    api_usage,
 )
 from commands.api_desk import Desk
 from commands.api_forward import Peers
@@ -33,7 +34,7 @@ __all__ = ["ApiSettings", "create_command_app"]
 
 COMMANDS = tuple(
     route
-    for group in (api_subscriptions, api_invoices, api_customers, api_catalog, api_keys, api_test_clocks)
+    for group in (api_subscriptions, api_invoices, api_customers, api_usage, api_catalog, api_keys, api_test_clocks)
     for route in group.ROUTES
 )
 

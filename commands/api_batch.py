@@ -226,6 +226,7 @@ class Batch:
             value=given.body,
             key=given.idempotency_key,
             versions=None if given.if_match is None else api_headers.if_match({b"if-match": given.if_match.encode()}),
+            matched=given.if_match is not None,
             reason=self._sender.reason if given.reason is None else api_headers.reason({b"ledger-reason": given.reason.encode()}),
         )
         return Task(line, text or b"", route, call, route.order(call))

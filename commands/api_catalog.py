@@ -1,4 +1,4 @@
-"""Commands on the catalog: tenants, storefronts, entitlements, bundles, prices."""
+"""Commands on the catalog: tenants, storefronts, entitlements, bundles, prices, coupons."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pydantic import TypeAdapter
 from commands.api_docs import answered
 from commands.api_route import Call, Order, command, item_id
 from commands.catalog.change_storefront import ChangeStorefront, change_storefront
+from commands.catalog.create_coupon import CreateCoupon, create_coupon
+from commands.catalog.create_meter import CreateMeter, create_meter
 from commands.catalog.create_storefront import CreateStorefront, create_storefront
 from commands.catalog.create_tenant import CreateTenant, create_tenant
 from commands.catalog.define_bundle import DefineBundle, define_bundle
@@ -130,6 +132,44 @@ def publish_version_(call: Call[PriceVersion]) -> Order:
     return Order(lambda unit: publish_version(unit, id, call.body))
 
 
+@command(
+    "/v1/coupons",
+    "Create a coupon",
+    tag="Catalog",
+    body=TypeAdapter(CreateCoupon),
+    example={"id": "spring", "name": "Spring sale", "percent": "20", "periods": 3},
+    returns=answered(resources.Coupon),
+    status=201,
+    problems=(404,),
+)
+def create_coupon_(call: Call[CreateCoupon]) -> Order:
+    """A percentage or an amount off what a subscription sells: for one period, several, or for ever."""
+    return Order(lambda unit: create_coupon(unit, call.body))
+
+
+@command(
+    "/v1/meters",
+    "Create a meter",
+    tag="Catalog",
+    body=TypeAdapter(CreateMeter),
+    example={"id": "api-calls", "name": "API calls", "aggregation": "sum"},
+    returns=answered(resources.Meter),
+    problems=(404,),
+    status=201,
+)
+def create_meter_(call: Call[CreateMeter]) -> Order:
+    """Usage is recorded by it, and charged by prices that name it."""
+    return Order(lambda unit: create_meter(unit, call.body))
+
+
 ROUTES = (
-    create_tenant_, create_storefront_, change_storefront_, define_entitlement_, define_bundle_, publish_price_, publish_version_,
-)  # fmt: skip
+    create_tenant_,
+    create_storefront_,
+    change_storefront_,
+    define_entitlement_,
+    define_bundle_,
+    publish_price_,
+    publish_version_,
+    create_coupon_,
+    create_meter_,
+)

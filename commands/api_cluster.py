@@ -17,6 +17,7 @@ from commands import api_body, api_headers
 from commands.api_desk import Desk
 from commands.api_docs import read
 from commands.api_forward import is_forwarded, node_key
+from domain.subscription.values import Handover
 from infra.http.auth import bearer_token, unauthenticated
 from infra.http.problems import Problem, invalid, not_found
 
@@ -69,6 +70,7 @@ class _Advance(BaseModel):
 
 
 _ADVANCE = TypeAdapter(_Advance)
+_HANDOVER = TypeAdapter(Handover)
 
 
 def add(app: FastAPI, desk: Desk) -> None:
@@ -93,6 +95,12 @@ def add(app: FastAPI, desk: Desk) -> None:
     async def get_node(request: Request) -> Response:
         _nodes_only(desk, request)
         return _json(desk.ledger.report())
+
+    @app.post(f"{PATH}/transfers", include_in_schema=False)
+    async def take_over(request: Request) -> Response:
+        _nodes_only(desk, request)
+        handover = api_body.validated(_HANDOVER, api_body.parse(await request.body()))
+        return _json({"refused": await desk.ledger.take_over(handover)})
 
     @app.post(f"{PATH}/partitions/{{partition}}/advance", include_in_schema=False)
     async def advance_partition(request: Request) -> Response:

@@ -8,6 +8,7 @@ from commands.api_docs import answered
 from commands.api_route import Call, Order, command
 from commands.customer.change import ChangeCustomer, change
 from commands.customer.register import RegisterCustomer, register
+from commands.customer.set_billing import SetBilling, set_billing
 from commands.customer.set_payment_method import SetPaymentMethod, set_payment_method
 from domain.errors import NotFound
 from domain.ids import CUSTOMER, customer_id, is_id
@@ -69,10 +70,26 @@ def set_customer_payment_method(call: Call[SetPaymentMethod]) -> Order:
     return Order(lambda unit: set_payment_method(unit, call.body), home=id, stream=id)
 
 
+@command(
+    "/v1/customers/{id}/billing",
+    "Set how a customer is billed",
+    tag="Customers",
+    body=TypeAdapter(SetBilling),
+    example={"billing_day": 1, "together": True},
+    returns=answered(resources.Customer),
+    conditional=True,
+    of="The customer.",
+)
+def set_customer_billing(call: Call[SetBilling]) -> Order:
+    """On a day of the month, and together on one invoice or each subscription on its own. What was sold before stays as it is."""
+    id = _customer(call.id)
+    return Order(lambda unit: set_billing(unit, call.body), home=id, stream=id)
+
+
 def _customer(id: str) -> str:
     if not is_id(id, CUSTOMER):
         raise NotFound("customer", id)
     return id
 
 
-ROUTES = (register_customer, change_customer, set_customer_payment_method)
+ROUTES = (register_customer, change_customer, set_customer_payment_method, set_customer_billing)

@@ -15,7 +15,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from commands import api_body, api_headers, api_render
+from commands import api_body, api_headers, api_preview, api_render
 from commands.api_forward import Peers, Reply, Request, headers_of, is_forwarded, target_of
 from commands.api_route import ApiSettings, Call, CommandRoute, Order, Outcome, Sender
 from commands.command import Command
@@ -27,7 +27,7 @@ from domain.ids import CUSTOMER, is_id, keyed_hash, nobody
 from infra.http.auth import Authenticator, Principal, StoredKey
 from infra.http.context import log_with
 from infra.http.positions import parse_positions, parse_wait_s
-from infra.http.problems import Problem, invalid, unavailable
+from infra.http.problems import Problem, unavailable
 
 _JSON = orjson.OPT_UTC_Z
 
@@ -58,8 +58,7 @@ class Desk:
         headers = api_headers.read(scope["headers"])
         sender = await self.sender(headers, scope["state"]["traceparent"])
         route.permit(sender.caller)
-        if scope["query_string"]:
-            raise invalid("query", "", "unknown_parameter", "Commands take no query parameters.")
+        dry_run = api_preview.is_asked(scope["query_string"])
         body = await _body(receive)
         call = self.call(
             route,
@@ -69,7 +68,9 @@ class Desk:
             value=_json(body, headers),
             key=api_headers.idempotency_key(headers),
             versions=api_headers.if_match(headers),
+            matched=b"if-match" in headers,
             reason=sender.reason,
+            dry_run=dry_run,
         )
         order = route.order(call)
         try:
@@ -85,6 +86,8 @@ class Desk:
         """Raises NotServed where another node has to do it."""
         command = self.command(call, order)
         log_with(command_id=command.id)
+        if call.dry_run:
+            return api_preview.reply(await self.ledger.preview(command), self.vault)
         return await self.reply(route, order, self.ledger.submit(command))
 
     async def caller(self, headers: api_headers.Headers, permission: str) -> Principal:
@@ -116,16 +119,22 @@ class Desk:
         value: Any,
         key: str | None,
         versions: frozenset[int] | None,
+        matched: bool,
         reason: str,
+        dry_run: bool = False,
     ) -> Call[Any]:
-        """A command of what was read; raises a Problem."""
+        """A command of what was read, with If-Match or without; raises a Problem. A dry run needs no key."""
         body = api_body.validated(route.body, value)
-        if key is None and route.keyed:
+        if key is None and route.keyed and not dry_run:
             raise Problem(400, "idempotency-key-missing", "An Idempotency-Key is required", "Send one with each command.")
+        if route.must_match and not matched:
+            detail = "Say which version you know, as its ETag, or * for any."
+            raise Problem(428, "if-match-missing", "If-Match is required", detail)
         if sender.caller.is_admin and not reason:
             raise Problem(400, "reason-missing", "A reason is required", "The admin key must say why: Ledger-Reason.")
         fingerprint = keyed_hash(self.settings.secret, "fingerprint", "POST", path, api_body.canonical(value))
-        return Call(route.name, sender, self.settings, id, body, key or secrets.token_hex(16), fingerprint, versions, reason)
+        key = key or secrets.token_hex(16)
+        return Call(route.name, sender, self.settings, id, body, key, fingerprint, versions, reason, dry_run)
 
     def command(self, call: Call[Any], order: Order) -> Command:
         """What the ledger is asked to do; raises a Problem, a Refusal or Unavailable."""
@@ -136,7 +145,7 @@ class Desk:
         return Command(
             tenant=tenant,
             customer=customer,
-            id=f"client:{keyed_hash(self.settings.secret, 'command', tenant, call.key)}",
+            id=f"client:{keyed_hash(self.settings.secret, 'once' if order.once else 'command', tenant, order.once or call.key)}",
             handler=handler,
             fingerprint=call.fingerprint,
             if_match=None if call.versions is None else (order.stream, call.versions),
@@ -155,6 +164,7 @@ class Desk:
         try:
             return self.ledger.customer_of(tenant, home), order.handler
         except NotFound as not_found:
+            not_found.pointer = order.pointer
             # Decided by a handler like any other refusal: it is answered only once it is seen that the partition is still ours.
             return nobody(home), partial(_refuse, not_found)
 

@@ -13,12 +13,13 @@ from commands.api_headers import REASON_PATTERN
 from infra.http.auth import TENANT_PATTERN
 from infra.http.positions import MIN_POSITION, POSITIONS_PATTERN
 from infra.http.problems import documented
-from infra.http.resources import Receipt
+from infra.http.resources import Preview, Receipt
 
 _REF = "#/components/schemas/{model}Input"
 DESCRIPTION = """\
 Commands of the ledger. Every answer carries a receipt: the stream, its version, the position in the log and the event's hash.
 The same `Idempotency-Key` with the same body gives the same answer again (`Idempotent-Replayed: true`), with another body 422.
+With `?dry_run=true` every command answers what it would do, and nothing is kept.
 Errors are problems (RFC 9457). Reads are the query API's: send it `Ledger-Position` as `Ledger-Min-Position` to read your writes.
 """
 
@@ -27,6 +28,17 @@ Errors are problems (RFC 9457). Reads are the query API's: send it `Ledger-Posit
 def answered(resource: type[BaseModel]) -> type[BaseModel]:
     """A resource with the receipt of the command that answers with it."""
     return create_model(f"{resource.__name__}Answer", __base__=resource, receipt=(Receipt, ...))
+
+
+@cache
+def previewed(resource: type[BaseModel]) -> type[BaseModel]:
+    """What a dry run of a command answers with."""
+    return create_model(f"{resource.__name__}Preview", __base__=Preview, resource=(resource, ...))
+
+
+def _bare(answer: type[BaseModel]) -> type[BaseModel]:
+    """The resource of an answer, without what comes with the commit."""
+    return next(base for base in answer.__mro__ if issubclass(base, BaseModel) and "receipt" not in base.model_fields)
 
 
 def operation(
@@ -38,20 +50,42 @@ def operation(
     status: int,
     keyed: bool,
     conditional: bool,
+    must_match: bool,
     pending: bool,
     of: str,
     problems: tuple[int, ...],
 ) -> dict[str, Any]:
     """Arguments of a command's route; what they mean stands at `commands.api_route.command`."""
-    statuses = {400, 401, 403, 409, 413, 415, 422, 429, 503, *({404, 412} if conditional else ()), *problems}
-    parameters = [*([path_id(of)] if of else ()), *_COMMON, header("Idempotency-Key", _KEY, required=keyed, pattern=_KEY_PATTERN)]
+    statuses = {
+        400,
+        401,
+        403,
+        409,
+        413,
+        415,
+        422,
+        429,
+        503,
+        *({404, 412} if conditional else ()),
+        *({428} if must_match else ()),
+        *problems,
+    }
+    parameters = [
+        *([path_id(of)] if of else ()),
+        _DRY_RUN,
+        *_COMMON,
+        header("Idempotency-Key", _KEY, required=keyed, pattern=_KEY_PATTERN),
+    ]
     if conditional:
-        parameters.append(header("If-Match", 'The version it must have, as its ETag: `"3"`.', pattern=_TAGS_PATTERN))
+        parameters.append(
+            header("If-Match", 'The version it must have, as its ETag: `"3"`.', required=must_match, pattern=_TAGS_PATTERN)
+        )
     content = {"schema": body.json_schema(ref_template=_REF), "example": example}
     extra = {"parameters": parameters, "requestBody": {"required": True, "content": {"application/json": content}}}
-    answers: dict[int | str, Any] = {
-        status: {"model": returns, "description": "Done; or done before, with the same key.", "headers": _headers(status)}
-    }
+    done = {"model": returns, "description": "Done; or done before, with the same key.", "headers": _headers(status)}
+    preview = {"model": previewed(_bare(returns)), "description": "A dry run: what it would do."}
+    either = {"model": returns | preview["model"], "description": "Done; or done before, with the same key; or a dry run."}
+    answers: dict[int | str, Any] = {200: done | either} if status == 200 else {status: done, 200: preview}
     if pending:
         answers[202] = {"model": returns, "description": "No outcome yet: look at Location.", "headers": _headers(201)}
     return {
@@ -116,6 +150,11 @@ def header(name: str, description: str, *, required: bool = False, **schema: Any
 _KEY = "A new one for each new command, the same one to try again: up to 255 visible ASCII characters."
 _KEY_PATTERN = r'^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})$'
 _TAGS_PATTERN = r'^(\*|[ ,]*(W/)?"[!#-~]*" *(,[ ,]*(W/)?"[!#-~]*" *)*[ ,]*)$'
+_DRY_RUN = query(
+    "dry_run",
+    "Only say what it would do: nothing is done or kept, and no Idempotency-Key is used up, nor needed.",
+    {"type": "boolean"},
+)
 _TENANT = header("x-tn", "The tenant: required with the admin key, else it must agree with the key.", pattern=TENANT_PATTERN)
 _COMMON = (
     _TENANT,
@@ -180,4 +219,5 @@ def _hoist(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Move what a body's schema defines for itself to where its references point."""
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     for name, definition in content.get("schema", {}).pop("$defs", {}).items():
-        schemas[f"{name}Input"] = definition
+        known = schemas.setdefault(f"{name}Input", definition)
+        assert known == definition, f"two models of bodies are called {name}: one would stand for both"

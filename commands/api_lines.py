@@ -82,7 +82,7 @@ def find_route(routes: RouteTable, path: str) -> tuple[CommandRoute[Any], str, s
     """The command that a line's path names, the path as it is decoded, and the id in it or nothing; raises a Problem."""
     path, _, query = path.partition("?")
     if query:
-        raise invalid("query", "", "unknown_parameter", "Commands take no query parameters.")
+        raise invalid("query", "", "unknown_parameter", "A line takes no query parameters: a batch is no place for dry runs.")
     path = unquote(path)
     found = routes.find(path)
     if found is None:

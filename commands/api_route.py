@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from commands.api_docs import operation
 from commands.ports import Answer, Ledger
@@ -26,6 +26,12 @@ B = TypeVar("B")
 # Longer than a node waits for a commit, and a client may ask it to wait for a charge.
 ANSWER_LIMIT_S = 30.0
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+class Nothing(BaseModel):
+    """There is nothing to say beyond the path."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,7 @@ class Sender:
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B]):
     """A command that was authenticated and parsed. ``name`` is its route's, ``id`` the path's, or empty; ``key`` the caller's
-    idempotency key, or one made here; ``versions`` what If-Match asks for.
+    idempotency key, or one made here; ``versions`` what If-Match asks for; ``dry_run``: only what it would do is asked.
     """
 
     name: str
@@ -66,6 +72,7 @@ class Call(Generic[B]):
     fingerprint: str
     versions: frozenset[int] | None
     reason: str
+    dry_run: bool = False
 
     @property
     def tenant(self) -> str:
@@ -88,22 +95,27 @@ class Outcome:
 class Order:
     """What a call asks of the ledger.
 
-    ``home`` is the customer, or a subscription or invoice of theirs; empty for the catalog. ``stream`` is the one that If-Match
-    is about; empty where something is created. ``tenant`` is given where it is not the caller's own. ``outcome`` goes on after
-    the commit, where the answer needs more than that; else it is the resource with the route's status.
+    ``home`` is the customer, or a subscription or invoice of theirs; empty for the catalog; ``pointer`` is where the body names
+    it, if it does. ``stream`` is the one that If-Match is about; empty where something is created. ``tenant`` is given where it
+    is not the caller's own. ``once`` is what it is done once for, in the customer's scope, where the body says that instead of
+    the key. ``outcome`` goes on after the commit, where the answer needs more than that; else it is the resource with the
+    route's status.
     """
 
     handler: Callable[[Unit], Aggregate]
     home: str = ""
+    pointer: str = ""
     stream: str = ""
     tenant: str = ""
+    once: str = ""
     outcome: Callable[[Ledger, Answer], Awaitable[Outcome]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRoute(Generic[B]):
-    """``order`` raises a Refusal or a Problem. ``keyed``: an Idempotency-Key is required; ``admin``: only the bootstrap admin
-    may; ``makes_tenant``: there is no tenant yet to act in; ``limit_s``: how long another node's answer is awaited.
+    """``order`` raises a Refusal or a Problem. ``keyed``, ``must_match``: an Idempotency-Key, an If-Match is required; ``admin``:
+    only the bootstrap admin may; ``makes_tenant``: there is no tenant yet to act in; ``limit_s``: how long another node's answer
+    is awaited.
     """
 
     path: str
@@ -114,6 +126,7 @@ class CommandRoute(Generic[B]):
     order: Callable[[Call[B]], Order]
     status: int
     keyed: bool
+    must_match: bool
     admin: bool
     makes_tenant: bool
     limit_s: float
@@ -140,6 +153,7 @@ def command(
     admin: bool = False,
     makes_tenant: bool = False,
     conditional: bool = False,
+    must_match: bool = False,
     pending: bool = False,
     of: str = "",
     problems: tuple[int, ...] = (),
@@ -147,16 +161,20 @@ def command(
 ) -> Callable[[Callable[[Call[B]], Order]], CommandRoute[B]]:
     """Make a function, call → order, the route of a command; its name and docstring are the interface document's.
 
-    ``conditional``: If-Match is understood; ``pending``: 202 is an answer as well; ``of`` says what the id in the path is.
+    ``conditional``: If-Match is understood; ``must_match``: and required; ``pending``: 202 is an answer as well; ``of`` says what
+    the id in the path is.
     """
     document = partial(
-        operation, summary, body=body, example=example, returns=returns, status=status, keyed=keyed, conditional=conditional,
+        operation, summary, body=body, example=example, returns=returns, status=status, keyed=keyed,
+        conditional=conditional or must_match, must_match=must_match,
         pending=pending, of=of, problems=problems,
     )  # fmt: skip
 
     def route(order: Callable[[Call[B]], Order]) -> CommandRoute[B]:
         name, description = order.__name__.rstrip("_"), inspect.cleandoc(order.__doc__ or "")
-        return CommandRoute(path, name, tag, description, body, order, status, keyed, admin, makes_tenant, limit_s, document)
+        return CommandRoute(
+            path, name, tag, description, body, order, status, keyed, must_match, admin, makes_tenant, limit_s, document
+        )
 
     return route
 

@@ -1,168 +1,235 @@
-"""What billing and payments have in common: periods onto invoices, invoices to charges, money to invoices, and what follows for
-access.
+"""What is owed onto invoices: periods and changes of one subscription, or of all that a customer has billed together.
 
 Every function works on the Unit of one command, so all that follows from a cause commits with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
-from typing import Literal
+from decimal import Decimal
+from functools import partial
+from itertools import chain, islice
+from typing import Any
 
+from commands.collecting import after_settled, charge
 from commands.unit import Unit
 from domain import ids
+from domain.catalog.terms import Charge
 from domain.customer.aggregate import Customer
-from domain.invoice.aggregate import Invoice
-from domain.invoice.events import Line
-from domain.money import Money
-from domain.payment.aggregate import PAYMENT_IN_PROGRESS, Payment
+from domain.invoice.aggregate import Invoice, due_after
+from domain.invoice.events import Line, LineKind
+from domain.money import MAX_AMOUNT, Money
+from domain.pricing.calendar import add
+from domain.pricing.difference import Correction
+from domain.pricing.formula import formula
 from domain.subscription.aggregate import Subscription
-from domain.subscription.events import Period
-
-
-def issue_invoice(unit: Unit, subscription: Subscription, period: Period, issued_at: datetime) -> Invoice:
-    """Put one period on an invoice of its own."""
-    terms = subscription.terms
-    line = Line(
-        kind="recurring",
-        description=terms.bundle_name,
-        bundle=terms.bundle,
-        price=terms.price,
-        price_version=terms.price_version,
-        period_start=period.start,
-        period_end=period.end,
-        amount=terms.amount.amount,
-    )
-    id = unit.new_id(ids.INVOICE)
-    subscription.bill(period, id, unit.now)
-    invoice = Invoice.issue(
-        id,
-        tenant=unit.tenant,
-        customer=subscription.customer,
-        subscription=subscription.id,
-        storefront=subscription.storefront,
-        ordinal=unit.next_invoice_ordinal(),
-        currency=terms.amount.currency,
-        lines=(line,),
-        issued_at=issued_at,
-        now=unit.now,
-    )
-    unit.add(invoice)
-    return invoice
-
+from domain.usage.aggregate import Usage, months, total, usage_id
 
 # One command stays a small append. After a long standstill the bill's timer is still due, and fires again for the rest.
-PERIODS_A_COMMAND = 100
+BILLS_A_COMMAND = 100
+# What charges more than this together is billed by several commands.
+TOGETHER_MAX = 200
+# The lines of one invoice: well below what an event may be (`commands.shard`).
+INVOICE_BYTES_MAX = 300_000
 
 
 def bill_and_charge(unit: Unit, subscription: Subscription) -> None:
-    """Bill the periods begun by now, in order and at most PERIODS_A_COMMAND of them, and ask for the money of each."""
-    for period in islice(subscription.unbilled_periods(unit.now), PERIODS_A_COMMAND):
-        invoice = issue_invoice(unit, subscription, period, unit.now)
-        if not invoice.paid:
-            retries = unit.catalog.storefront(unit.tenant, subscription.storefront).retry_after_s
-            request_charge(unit, invoice, "automatic", retries)
+    """Bill what has fallen due by now, in order and at most BILLS_A_COMMAND times, and ask for the money of each invoice."""
+    for due in islice(subscription.dues(unit.now), BILLS_A_COMMAND):
+        bill(unit, _together(unit, subscription, due), due)
 
 
-def request_charge(
-    unit: Unit, invoice: Invoice, purpose: Literal["automatic", "manual"], retry_after_s: Sequence[int]
-) -> Payment:
-    """Ask for what an invoice has open and start the first attempt."""
-    payment = Payment.request(
-        unit.new_id(ids.PAYMENT),
-        tenant=unit.tenant,
-        customer=invoice.customer,
-        subscription=invoice.subscription,
-        storefront=invoice.storefront,
-        invoice=invoice.id,
-        purpose=purpose,
-        amount=Money(amount=invoice.open, currency=invoice.currency),
-        retry_after_s=tuple(retry_after_s),
+def bill_change(unit: Unit, subscription: Subscription, until: datetime) -> None:
+    """Bill what a change comes to by an instant, what it takes back and what is owed instead, and all that fell due since."""
+    if subscription.state == "suspended":
+        return
+    if unbilled(unit, subscription, until):
+        bill(unit, [subscription], until)
+    bill_and_charge(unit, subscription)
+
+
+def unbilled(unit: Unit, subscription: Subscription, until: datetime) -> list[Correction]:
+    """What should have been billed by an instant, minus what was."""
+    return subscription.unbilled(until, partial(_used, unit, subscription.id))
+
+
+def _used(unit: Unit, subscription: str, meter: str, start: datetime, end: datetime) -> Decimal:
+    ids = (usage_id(unit.secret, subscription, meter, month) for month in months(start, end))
+    found = [usage for id in ids if (usage := unit.find(Usage, id)) is not None]
+    return total(found[0].aggregation, chain.from_iterable(usage.during(start, end) for usage in found)) if found else Decimal(0)
+
+
+def _together(unit: Unit, subscription: Subscription, due: datetime) -> list[Subscription]:
+    """All that goes on the invoice of a subscription for an instant."""
+    if not subscription.sale.billing.aligned:
+        return [subscription]
+    found, charges = [subscription], _charges(subscription)
+    for other in unit.due_bills(due):
+        if other.id == subscription.id or other.next_bill() != due or other.waits(due):
+            continue
+        if other.sale.billing.aligned and other.currency == subscription.currency:
+            charges += _charges(other)
+            if charges > TOGETHER_MAX:
+                break
+            found.append(other)
+    return found
+
+
+def _charges(subscription: Subscription) -> int:
+    """What it charges a period, about as many lines."""
+    return sum(len(item.terms.all_charges) for item in (subscription.base, *subscription.add_ons))
+
+
+def bill(unit: Unit, subscriptions: Sequence[Subscription], until: datetime) -> None:
+    """Put what should have been billed by ``until`` and was not on an invoice, and ask for its money."""
+    for invoice in invoiced(unit, subscriptions, until, unit.now):
+        charge(unit, invoice)
+
+
+@dataclass
+class _Sheet:
+    """What goes on one invoice, as far as it fits there."""
+
+    id: str
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    amount: int = 0
+    bytes: int = 0
+
+    def takes(self, subscription: Subscription, line: Line) -> bool:
+        """Put a line on it, if it has room for one more; the first always has."""
+        amount, size = self.amount + line.amount, self.bytes + len(line.model_dump_json())
+        if self.lines and (abs(amount) > MAX_AMOUNT or size > INVOICE_BYTES_MAX):
+            return False
+        self.amount, self.bytes = amount, size
+        self.subscriptions[subscription.id] = subscription
+        self.lines.append(line)
+        return True
+
+
+def invoiced(unit: Unit, subscriptions: Sequence[Subscription], until: datetime, issued_at: datetime) -> list[Invoice]:
+    """What should have been billed by ``until`` and was not, on invoices: on one, unless another currency was agreed before, or
+    it is more than one takes.
+    """
+    sheets = defaultdict[str, list[_Sheet]](list)
+    for each in subscriptions:
+        owed = defaultdict[str, list[Correction]](list)
+        for correction in unbilled(unit, each, until):
+            of_currency = sheets[each.posted_for(correction.posting)[0].terms.amount.currency]
+            line = invoice_line(each, correction)
+            if not of_currency or not of_currency[-1].takes(each, line):
+                of_currency.append(_Sheet(unit.new_id(ids.INVOICE)))
+                of_currency[-1].takes(each, line)
+            owed[of_currency[-1].id].append(correction)
+        if not owed:
+            each.bill(until, [], None, unit.now)
+        for id, corrections in owed.items():
+            each.bill(until, corrections, id, unit.now)
+    return [
+        make_invoice(unit, sheet.id, list(sheet.subscriptions.values()), sheet.lines, currency, issued_at)
+        for currency, of_currency in sheets.items()
+        for sheet in of_currency
+    ]
+
+
+def make_invoice(
+    unit: Unit, id: str, subscriptions: Sequence[Subscription], lines: Iterable[Line], currency: str, issued_at: datetime
+) -> Invoice:
+    """Issued, or a draft first where the storefront's policy says so. What was paid elsewhere long ago is due at its issue."""
+    customer = unit.get(Customer, unit.customer_id)
+    policy = unit.catalog.storefront(unit.tenant, customer.storefront).billing
+    now, lines = unit.now, tuple(lines)
+    common: dict[str, Any] = {
+        "tenant": unit.tenant,
+        "customer": customer.id,
+        "subscriptions": tuple(each.id for each in subscriptions),
+        "storefront": customer.storefront,
+        "currency": currency,
+        "lines": lines,
+        "now": now,
+    }
+    if policy.draft_days and issued_at == now:
+        invoice = Invoice.draft(id, **common, finalizes_at=add(now, customer.timezone, "day", policy.draft_days))
+        unit.add(invoice)
+        return invoice
+    invoice = Invoice.issue(
+        id,
+        **common,
+        ordinal=unit.next_invoice_ordinal(),
+        credit=customer.credit(currency),
+        issued_at=issued_at,
+        due_at=due_after(issued_at, policy.payment_terms_days if issued_at == now else 0),
+    )
+    unit.add(invoice)
+    move_credit(unit, invoice)
+    return invoice
+
+
+def finalize(unit: Unit, invoice: Invoice) -> None:
+    """Issue a draft and ask for its money. What is to be put right of what it bills, as by usage that came late, goes on it."""
+    for subscription in (unit.get(Subscription, id) for id in invoice.subscriptions):
+        until = subscription.billed_until
+        if until is not None and subscription.changed_from is not None and (corrections := unbilled(unit, subscription, until)):
+            lines = tuple(invoice_line(subscription, each) for each in corrections)
+            if abs(invoice.total + sum(line.amount for line in lines)) <= MAX_AMOUNT:  # else the next invoice has it
+                invoice.add_lines(lines, unit.now)
+                subscription.bill(until, corrections, invoice.id, unit.now)
+    customer = unit.get(Customer, invoice.customer)
+    terms = unit.catalog.storefront(unit.tenant, invoice.storefront).billing.payment_terms_days
+    invoice.finalize(
+        ordinal=unit.next_invoice_ordinal(),
+        credit=customer.credit(invoice.currency),
+        due_at=due_after(unit.now, terms),
         now=unit.now,
     )
-    unit.add(payment)
-    start_attempt(unit, payment, invoice)
-    return payment
+    move_credit(unit, invoice)
+    charge(unit, invoice)
+    if invoice.closed:
+        after_settled(unit, invoice, "invoice_paid")
 
 
-def start_attempt(unit: Unit, payment: Payment, invoice: Invoice) -> None:
-    """Start the payment's next attempt with the customer's present method; without one it fails here and now.
-
-    It fails as well where another charge of the invoice has no outcome yet: two at once could both come to money.
-    """
-    if any(other.in_progress for other in unit.open_payments(invoice.id) if other.id != payment.id):
-        payment.pass_over(PAYMENT_IN_PROGRESS, invoice.open, unit.now)
-    else:
-        payment.start_attempt(unit.get(Customer, payment.customer).payment_method, invoice.open, unit.now)
-    if not payment.in_progress:
-        after_failure(unit, payment)
+def move_credit(unit: Unit, invoice: Invoice) -> None:
+    """What the account gave to an invoice that was issued just now, or what it got from it."""
+    customer = unit.get(Customer, invoice.customer)
+    if invoice.credit_applied:
+        customer.apply_credit(invoice.id, Money(amount=invoice.credit_applied, currency=invoice.currency), unit.now)
+    if invoice.credited:
+        customer.give_credit(invoice.id, Money(amount=invoice.credited, currency=invoice.currency), unit.now)
 
 
-def record_payment(unit: Unit, invoice: Invoice, amount: Money, paid_at: datetime, reference: str | None) -> Payment:
-    """Take in money that was paid elsewhere: what the invoice has open, the rest as surplus."""
-    applied, surplus = invoice.split(amount.amount)
-    payment = Payment.record(
-        unit.new_id(ids.PAYMENT),
-        tenant=unit.tenant,
-        customer=invoice.customer,
-        subscription=invoice.subscription,
-        storefront=invoice.storefront,
-        invoice=invoice.id,
-        amount=amount,
-        applied=applied,
-        surplus=surplus,
-        paid_at=paid_at,
-        reference=reference,
-        now=unit.now,
+def invoice_line(subscription: Subscription, correction: Correction) -> Line:
+    """What is posted, in words."""
+    posting = correction.posting
+    item, charge = subscription.posted_for(posting)
+    discount = subscription.discounts.get(posting.key.discount)
+    used = sum((owed.part.quantity for owed in correction.owed), Decimal(0))
+    return Line(
+        kind=_kind(correction, charge),
+        description=charge.name if discount is None else f"{charge.name}: {discount.name}",
+        subscription=subscription.id,
+        item=item.id,
+        charge=charge.id,
+        discount=posting.key.discount,
+        bundle=item.terms.bundle,
+        price=item.terms.price,
+        price_version=item.terms.price_version,
+        quantity=item.quantity if charge.meter is None else used,
+        period_start=posting.start,
+        period_end=posting.end,
+        amount=posting.amount,
+        formula=formula(correction, subscription.sale.billing.proration.rounding),
     )
-    unit.add(payment)
-    if applied:
-        invoice.apply_payment(payment.id, applied, paid_at, unit.now)
-        after_money(unit, invoice)
-    return payment
 
 
-def after_money(unit: Unit, invoice: Invoice) -> None:
-    """Money went to an invoice: once it is paid no retry is made for it, and what was overdue may not be any more."""
-    if invoice.paid:
-        for payment in unit.open_payments(invoice.id):
-            if payment.state == "waiting":
-                payment.abandon("invoice_paid", unit.now)
-    subscription = unit.get(Subscription, invoice.subscription)
-    if subscription.state in ("grace", "suspended") and not unit.open_invoices(subscription.id):
-        subscription.reinstate(unit.now)
-    suspend_if_exhausted(unit, subscription)
-
-
-def after_failure(unit: Unit, payment: Payment) -> None:
-    """An attempt finally failed: the subscription enters grace, and is suspended once retries are used up.
-
-    Not where the invoice was paid meanwhile: then nothing is overdue for it, and no retry is made.
-    """
-    subscription = unit.get(Subscription, payment.subscription)
-    if unit.get(Invoice, payment.invoice).paid:
-        if payment.state == "waiting":
-            payment.abandon("invoice_paid", unit.now)
-    elif payment.purpose == "automatic" and subscription.failure_counts(payment.invoice):
-        subscription.enter_grace(payment.invoice, unit.now)
-    suspend_if_exhausted(unit, subscription)
-
-
-def suspend_if_exhausted(unit: Unit, subscription: Subscription) -> None:
-    """Suspend where an open invoice has no retry left, unless an attempt's outcome is still awaited; abandon what retries
-    remain.
-    """
-    if subscription.state != "grace":
-        return
-    payments = {invoice.id: unit.open_payments(invoice.id) for invoice in unit.open_invoices(subscription.id)}
-    if any(payment.in_progress for open_payments in payments.values() for payment in open_payments):
-        return
-    exhausted = [invoice for invoice, open_payments in payments.items() if not open_payments]
-    if not exhausted:
-        return
-    subscription.suspend(exhausted[0], unit.now)
-    for open_payments in payments.values():
-        for payment in open_payments:
-            payment.abandon("subscription_suspended", unit.now)
+def _kind(correction: Correction, charge: Charge) -> LineKind:
+    if correction.posting.key.discount:
+        return "discount"
+    if correction.posting.amount < 0:
+        return "credit"
+    in_part = bool(correction.posted) or any(owed.part.share != 1 for owed in correction.owed)
+    if charge.kind == "recurring" and in_part:
+        return "proration"
+    return charge.kind

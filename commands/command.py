@@ -19,7 +19,8 @@ class Command:
 
     ``customer`` is empty for the catalog's commands. ``handler`` decides on a Unit and gives the aggregate to answer with.
     ``at`` is the business time of a timer or an outcome on a test clock; a client's command has none. ``may_backdate`` is the
-    key's permission to give dates in the past. ``name`` is what metrics call it, one of few.
+    key's permission to give dates in the past. ``dry_run``: say what it would do, and keep nothing of it. ``name`` is what
+    metrics call it, one of few.
     """
 
     tenant: str
@@ -33,6 +34,7 @@ class Command:
     traceparent: str = ""
     at: datetime | None = None
     may_backdate: bool = False
+    dry_run: bool = False
     name: str = ""
 
     @property

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from commands.catalog.view import CatalogView
 from commands.command import Command
 from domain.catalog.aggregates import Clock
-from domain.event import Aggregate
+from domain.event import Aggregate, Event
 from domain.money import Money
 from domain.payment.aggregate import Payment
+from domain.subscription.aggregate import Subscription
+from domain.subscription.values import Handover
 
 Timers = tuple[tuple[str, datetime], ...]
+Settled = TypeVar("Settled", Payment, Subscription)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,10 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """Finally refused, with the provider's code."""
+    """Finally refused, with the provider's code. ``hard``: this instrument will never pay, whenever it is asked."""
 
     code: str
+    hard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,22 @@ class Answer:
     quota: Quota | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a command would do: ``target`` is the aggregate that it would answer with, ``touched`` all that it would change;
+    ``events`` come with the JSON that would be stored; ``data_keys`` are made for it, and open what is sealed in them.
+    ``position`` is what it rests on. ``replayed``: it was done before, and would do nothing. ``quota`` as in an answer.
+    """
+
+    target: Aggregate
+    touched: tuple[Aggregate, ...] = ()
+    events: tuple[tuple[Event, bytes], ...] = ()
+    data_keys: Mapping[str, bytes] = field(default_factory=dict)
+    position: str = ""
+    replayed: bool = False
+    quota: Quota | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Succession:
     """Commands that must be done in the order in which they are submitted, without each waiting for the commit of the one before.
@@ -206,6 +226,12 @@ class Ledger(Protocol):
         """
         ...
 
+    def preview(self, command: Command) -> Awaitable[Preview]:
+        """What it would do if it were submitted now; nothing is kept. Raises the Refusal that it would meet. Waits for its turn
+        as the command would, and until what it rests on has committed.
+        """
+        ...
+
     @property
     def decides_once(self) -> bool:
         """Whether a refusal stands as soon as it is made: while another node owns the catalog it may rest on one that is not read
@@ -220,8 +246,14 @@ class Ledger(Protocol):
         """
         ...
 
-    async def settled(self, payment: Payment, timeout_s: float) -> tuple[Payment, str]:
-        """The payment once its running attempt has an outcome, or as it is after ``timeout_s``, and a position that shows it."""
+    async def settled(self, aggregate: Settled, timeout_s: float) -> tuple[Settled, str]:
+        """The payment once its running attempt has an outcome, the subscription once the customer to whom it is to go has
+        answered, or as it is after ``timeout_s``, and a position that shows it.
+        """
+        ...
+
+    async def take_over(self, handover: Handover) -> str | None:
+        """Let a subscription go on for a customer of this node; gives the code of the refusal, if that is refused."""
         ...
 
     async def advance(self, clock: Clock) -> list[str]:

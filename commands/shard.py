@@ -14,8 +14,8 @@ from itertools import islice
 from commands.agenda import Timer
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Remembered, Streams, Vault
-from commands.unit import Account, Unit
+from commands.ports import Preview, Remembered, Streams, Vault
+from commands.unit import Account, Unit, billed
 from domain.customer.aggregate import Customer
 from domain.errors import NotFound, Refusal, RuleViolated
 from domain.event import Aggregate, Event
@@ -100,10 +100,32 @@ class Shard:
     def decide(self, command: Command, now: datetime) -> Decided | Replay:
         """Decide at ``now``, or at the time of the customer's test clock; raises a Refusal, and then nothing has changed."""
         account = self._account(command.key)
-        if hash(command.id) in account.commands:
-            seen = self._pending.get((command.key, command.id)) or self._streams.remembered(command.key, command.id)
-            if seen is not None:
-                return self._replay(command, seen)
+        found = self._replay(command, account) or self._decided(command, account, now)
+        if isinstance(found, Decided):
+            self._keep(found, account)
+        return found
+
+    def preview(self, command: Command, now: datetime) -> Preview | Replay:
+        """What `decide` would come to; nothing of it is kept."""
+        account = self._account(command.key)
+        found = self._replay(command, account) or self._decided(command, account, now)
+        if isinstance(found, Replay):
+            return found
+        return Preview(found.target, found.touched, tuple(zip(found.events, found.values, strict=True)), found.data_keys)
+
+    def _replay(self, command: Command, account: Account) -> Replay | None:
+        """Whether it was decided before; raises KeyReused where that was another request."""
+        if hash(command.id) not in account.commands:
+            return None
+        seen = self._pending.get((command.key, command.id)) or self._streams.remembered(command.key, command.id)
+        if seen is None:
+            return None
+        fingerprint = seen.command.fingerprint if isinstance(seen, Decided) else seen.fingerprint
+        if fingerprint != command.fingerprint:
+            raise KeyReused
+        return Replay(seen)
+
+    def _decided(self, command: Command, account: Account, now: datetime) -> Decided:
         unit = Unit(command, self._now(command, account, now), account, self._streams, self._catalog, self._vault, self._secret)
         if command.if_match is not None:
             self._check_version(unit, *command.if_match)
@@ -123,14 +145,7 @@ class Shard:
         assert decided.events[0].originator_id == target.id, "the first event is the answer's"
         if max(map(len, decided.values)) > EVENT_BYTES_MAX:
             raise RuleViolated("too_large", "What would be written is too large for one event.")
-        self._keep(decided, account)
         return decided
-
-    def _replay(self, command: Command, seen: Decided | Remembered) -> Replay:
-        fingerprint = seen.command.fingerprint if isinstance(seen, Decided) else seen.fingerprint
-        if fingerprint != command.fingerprint:
-            raise KeyReused
-        return Replay(seen)
 
     def _account(self, key: str) -> Account:
         account = self._accounts.get(key)
@@ -190,10 +205,7 @@ class Shard:
             account.agenda.set(aggregate.id, aggregate.timers())
             if isinstance(aggregate, Invoice):
                 account.invoices = max(account.invoices, aggregate.ordinal)
-            if (parent := open_parent(aggregate)) is None:
-                account.open.pop(aggregate.id, None)
-            else:
-                account.open[aggregate.id] = parent
+            account.set_open(aggregate.id, open_parent(aggregate))
         self._pending[key, decided.command.id] = decided
 
     def settle(self, decided: Decided) -> None:
@@ -238,8 +250,12 @@ class Shard:
 
     def on_clock(self, key: str) -> bool:
         """Whether the customer lives on a test clock."""
+        return self.clock_of(key) is not None
+
+    def clock_of(self, key: str) -> str | None:
+        """The test clock that the customer lives on, if any."""
         customer = self._customer(self._account(key), key.partition("/")[2])
-        return customer is not None and customer.clock is not None
+        return None if customer is None else customer.clock
 
     def timer(self, key: str) -> Timer | None:
         """The customer's next timer, due or not."""
@@ -258,7 +274,7 @@ def _overdue(account: Account, clock: datetime) -> bool:
 def open_parent(aggregate: Aggregate) -> str | None:
     """The parent of an open invoice or payment; None for all else."""
     if isinstance(aggregate, Invoice):
-        return None if aggregate.paid else aggregate.subscription
+        return None if aggregate.closed else billed(aggregate)
     if isinstance(aggregate, Payment):
         return aggregate.invoice if aggregate.open else None
     return None

@@ -9,10 +9,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from commands.command import Command
+from commands.invoice.finalize import finalize_draft
 from commands.payment.retry import retry
 from commands.subscription.bill import bill
+from commands.subscription.change_scheduled import change_as_scheduled
 from commands.subscription.end import cancel_as_scheduled, expire
 from commands.subscription.end_trial import end_trial
+from commands.subscription.give_up import give_up
+from commands.subscription.pause import resume_as_scheduled
 from commands.unit import Unit
 from domain.event import Aggregate
 
@@ -22,8 +26,12 @@ TIMERS: dict[str, Callable[[Unit, str], Aggregate]] = {
     "retry": retry,
     "cancel": cancel_as_scheduled,
     "expire": expire,
+    "give_up": give_up,
+    "resume": resume_as_scheduled,
+    "change": change_as_scheduled,
     "trial_end": end_trial,
     "bill": bill,
+    "finalize": finalize_draft,
 }
 
 

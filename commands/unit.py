@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from typing import TypeVar, cast
@@ -16,9 +16,10 @@ from commands.ports import Past, Streams, Vault
 from domain.customer.aggregate import Customer
 from domain.errors import NotFound, WrongState
 from domain.event import Aggregate, Event
-from domain.ids import IdSequence
+from domain.ids import INVOICE, IdSequence
 from domain.invoice.aggregate import Invoice
 from domain.payment.aggregate import Payment
+from domain.subscription.aggregate import Subscription
 
 Loaded = TypeVar("Loaded", bound=Aggregate)
 
@@ -27,20 +28,34 @@ class Account:
     """A customer (in the catalog a tenant) as the shard holds it: what is loaded, and what of it is not in the index yet.
 
     ``commands`` holds the hashes of the ids of all its commands: most that come are new, and are known to be so without a look at
-    the index. ``open`` maps the open invoices and payments to their parents; ``unsettled`` counts the decisions that wait for
-    their commit.
+    the index. ``open`` maps the open invoices and payments to their parents, ``open_of`` the parents to those; ``unsettled``
+    counts the decisions that wait for their commit.
     """
 
-    __slots__ = ("agenda", "aggregates", "commands", "data_key", "invoices", "open", "unsettled")
+    __slots__ = ("agenda", "aggregates", "commands", "data_key", "invoices", "open", "open_of", "unsettled")
 
     def __init__(self, past: Past) -> None:
         self.commands = {hash(id) for id in past.commands}
         self.agenda = Agenda(past.timers)
-        self.open = dict(past.open)
+        self.open: dict[str, str] = {}
+        self.open_of: dict[str, dict[str, None]] = {}
+        for stream, parent in past.open.items():
+            self.set_open(stream, parent)
         self.invoices = past.invoices
         self.aggregates: dict[str, Aggregate] = {}
         self.data_key: bytes | None = None
         self.unsettled = 0
+
+    def set_open(self, stream: str, parent: str | None) -> None:
+        """From now on an invoice or payment is open under this parent; None: it is not open."""
+        before = self.open.pop(stream, None)
+        if before is not None and before != parent:
+            self.open_of[before].pop(stream)
+            if not self.open_of[before]:
+                del self.open_of[before]
+        if parent is not None:
+            self.open[stream] = parent
+            self.open_of.setdefault(parent, {})[stream] = None
 
 
 class Unit:
@@ -73,7 +88,7 @@ class Unit:
         self._vault = vault
         self._journal: list[CanMutateAggregate[str]] = []
         self._own_ids: set[str] = set()
-        self._invoices_added = 0
+        self._invoices_numbered = 0
         self._added: dict[str, list[Invoice | Payment]] = {}  # by parent
         self.secret = secret
         self._ids = IdSequence(secret, command.tenant, command.customer, command.id) if command.customer else None
@@ -121,8 +136,7 @@ class Unit:
         aggregate.journal_into(self._journal)
         self.touched[aggregate.id] = aggregate
         if isinstance(aggregate, Invoice):
-            self._invoices_added += 1
-            self._added.setdefault(aggregate.subscription, []).append(aggregate)
+            self._added.setdefault(billed(aggregate), []).append(aggregate)
         elif isinstance(aggregate, Payment):
             self._added.setdefault(aggregate.invoice, []).append(aggregate)
         self.storefront = self.storefront or getattr(aggregate, "storefront", "")
@@ -133,13 +147,24 @@ class Unit:
         return cast(tuple[Event, ...], tuple(self._journal))
 
     def next_invoice_ordinal(self) -> int:
-        """The number, from 1, of the customer's next invoice."""
-        return self._account.invoices + 1 + self._invoices_added
+        """The number, from 1, of the customer's next invoice; each is asked for once."""
+        self._invoices_numbered += 1
+        return self._account.invoices + self._invoices_numbered
 
     def open_invoices(self, subscription: str) -> list[Invoice]:
         """The subscription's invoices with something still to pay, oldest first."""
-        found = self._children(Invoice, subscription)
-        return sorted((invoice for invoice in found if not invoice.paid), key=lambda invoice: invoice.ordinal)
+        found = [*self._children(Invoice, subscription), *self._children(Invoice, self.customer_id)]
+        its_open = (invoice for invoice in found if subscription in invoice.subscriptions and invoice.state == "open")
+        return sorted(its_open, key=lambda invoice: invoice.ordinal)
+
+    def all_open_invoices(self) -> list[Invoice]:
+        """The customer's, oldest first."""
+        stored = (self.find(Invoice, stream) for stream in self._account.open if stream.startswith(f"{INVOICE}_"))
+        return sorted((each for each in stored if each is not None and each.state == "open"), key=lambda each: each.ordinal)
+
+    def due_bills(self, until: datetime) -> Iterator[Subscription]:
+        """The customer's subscriptions of which something falls due by an instant, soonest first, when this command began."""
+        return (self.get(Subscription, timer.stream) for timer in self._account.agenda.due("bill", until))
 
     def open_payments(self, invoice: str) -> list[Payment]:
         """The invoice's payments that may still come to something."""
@@ -147,7 +172,7 @@ class Unit:
 
     def _children(self, cls: type[Loaded], parent: str) -> list[Loaded]:
         """Those that were open when this command began, and those that it added."""
-        stored = [self.get(cls, stream) for stream, its_parent in self._account.open.items() if its_parent == parent]
+        stored = [self.get(cls, stream) for stream in self._account.open_of.get(parent, ())]
         return [*stored, *(each for each in self._added.get(parent, ()) if isinstance(each, cls))]
 
     def seal(self, stream: str, field: str, clear: Mapping[str, str]) -> str:
@@ -158,3 +183,8 @@ class Unit:
         if wrapped is None:
             wrapped = self.data_keys[self._key] = self._vault.new_key()
         return self._vault.seal(wrapped, stream, field, clear)
+
+
+def billed(invoice: Invoice) -> str:
+    """Whose an invoice is: its subscription's, or the customer's where it is for several."""
+    return invoice.subscriptions[0] if len(invoice.subscriptions) == 1 else invoice.customer

@@ -8,9 +8,10 @@ from commands.catalog.slugs import Slug, slug_or_new
 from commands.unit import Unit
 from domain.catalog.aggregates import Storefront
 from domain.catalog.events import RetrySchedule
+from domain.catalog.policy import BillingPolicy, DunningPolicy
 from domain.errors import RuleViolated
 from domain.payment.aggregate import RETRY_AFTER_S
-from domain.subscription.periods import check_timezone
+from domain.pricing.calendar import check_timezone
 
 
 class CreateStorefront(BaseModel):
@@ -23,6 +24,8 @@ class CreateStorefront(BaseModel):
     timezone: str = Field(default="UTC", max_length=64, examples=["Europe/Berlin"])
     payment_provider: str = Field(default="simulator", max_length=64)
     retry_after_s: RetrySchedule = Field(default=RETRY_AFTER_S, max_length=20)
+    billing: BillingPolicy = BillingPolicy()
+    dunning: DunningPolicy = DunningPolicy()
 
 
 def create_storefront(unit: Unit, request: CreateStorefront) -> Storefront:
@@ -38,6 +41,8 @@ def create_storefront(unit: Unit, request: CreateStorefront) -> Storefront:
         timezone=check_timezone(request.timezone),
         payment_provider=request.payment_provider,
         retry_after_s=request.retry_after_s,
+        billing=request.billing,
+        dunning=request.dunning,
         now=unit.now,
     )
     unit.add(storefront)

@@ -8,7 +8,7 @@ from commands.customer.personal import Personal
 from commands.unit import Unit
 from domain.customer.aggregate import Customer
 from domain.errors import RuleViolated
-from domain.subscription.periods import check_timezone
+from domain.pricing.calendar import check_timezone
 
 
 class ChangeCustomer(BaseModel):

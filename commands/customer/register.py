@@ -9,7 +9,7 @@ from commands.unit import Unit
 from domain.customer.aggregate import Customer
 from domain.customer.events import PaymentMethod
 from domain.errors import RuleViolated
-from domain.subscription.periods import check_timezone
+from domain.pricing.calendar import check_timezone
 
 
 class RegisterCustomer(BaseModel):

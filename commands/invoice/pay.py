@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from commands.billing import record_payment, request_charge
+from commands.collecting import record_payment, request_charge
 from commands.instant import Instant
 from commands.unit import Unit
 from domain.errors import RuleViolated, WrongState
@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.payment.aggregate import Payment
 
 
-class Charge(BaseModel):
+class ChargeInvoice(BaseModel):
     """Charge the customer's payment method for what is open, once."""
 
     model_config = ConfigDict(extra="forbid")
@@ -24,8 +24,8 @@ class Charge(BaseModel):
 
 
 class RecordPayment(BaseModel):
-    """Money paid elsewhere. More than what is open goes to the account's balance. ``paid_at`` in the past needs the permission
-    to backdate.
+    """Money paid elsewhere, whatever became of the invoice: what is not open, and was not written off, goes to the account's
+    balance. ``paid_at`` in the past needs the permission to backdate.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -38,17 +38,16 @@ class RecordPayment(BaseModel):
     )
 
 
-PayInvoice = Annotated[Charge | RecordPayment, Field(discriminator="kind")]
+PayInvoice = Annotated[ChargeInvoice | RecordPayment, Field(discriminator="kind")]
 
 
-def pay(unit: Unit, id: str, request: Charge | RecordPayment) -> Payment:
-    """The new payment; raises WrongState where the invoice is paid, or where a charge's outcome is still awaited."""
+def pay(unit: Unit, id: str, request: ChargeInvoice | RecordPayment) -> Payment:
+    """The new payment; raises WrongState where nothing is to be charged, or where a charge's outcome is still awaited."""
     invoice = unit.get(Invoice, id)
-    if invoice.paid:
-        raise WrongState("invoice_paid", "The invoice is paid.")
-    if isinstance(request, Charge):
+    invoice.check("charge" if isinstance(request, ChargeInvoice) else "record_payment")
+    if isinstance(request, ChargeInvoice):
         if any(payment.in_progress for payment in unit.open_payments(id)):
-            raise WrongState("payment_in_progress", "The outcome of a charge of this invoice is still awaited.")
+            raise WrongState("payment_in_progress", "The outcome of a charge of this invoice is still awaited.", invoice.allowed)
         return request_charge(unit, invoice, "manual", ())
     if request.amount.currency != invoice.currency:
         raise RuleViolated("other_currency", f"The invoice is in {invoice.currency}.", "/amount/currency")

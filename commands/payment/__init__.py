@@ -1,1 +1,1 @@
-"""Commands about payments, one a file: none comes from a client, they are a timer's or an outcome's."""
+"""Commands about payments, one a file: a timer's, an outcome's, and the refund, which is a client's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.billing import start_attempt
+from commands.collecting import start_attempt
 from commands.unit import Unit
 from domain.invoice.aggregate import Invoice
 from domain.payment.aggregate import Payment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from commands.billing import after_failure, after_money
+from commands.collecting import after_failure, take_money
 from commands.command import Command
 from commands.ports import Captured, ChargeOutcome, Declined, Unknown
 from commands.unit import Unit
@@ -38,11 +38,9 @@ def settle(unit: Unit, id: str, attempt: int, outcome: ChargeOutcome) -> Payment
             invoice = unit.get(Invoice, payment.invoice)
             applied, surplus = invoice.split(amount)
             payment.capture(reference, amount, applied, surplus, unit.now)
-            if applied:
-                invoice.apply_payment(payment.id, applied, unit.now, unit.now)
-            after_money(unit, invoice)
-        case Declined(code):
-            payment.fail(code, unit.now)
+            take_money(unit, invoice, payment, unit.now)
+        case Declined(code, hard):
+            payment.fail(code, unit.now, hard=hard)
             after_failure(unit, payment)
         case Unknown():
             payment.lose_track(unit.now)

@@ -1,0 +1,26 @@
+"""Timer: a subscription was suspended for so long that nothing will come."""
+
+from __future__ import annotations
+
+from commands.billing import invoiced, unbilled
+from commands.collecting import after_settled, charge
+from commands.unit import Unit
+from domain.subscription.aggregate import Subscription
+
+
+def give_up(unit: Unit, id: str) -> Subscription:
+    """Cancel it and bill what is owed in arrears; write off all that it owes, where that is the policy."""
+    subscription = unit.get(Subscription, id)
+    assert subscription.gives_up_at is not None
+    subscription.cancel(subscription.gives_up_at, unit.now)
+    last = invoiced(unit, [subscription], unit.now, unit.now) if unbilled(unit, subscription, unit.now) else []
+    if subscription.gives_up_by == "write_off":
+        for invoice in unit.open_invoices(id):
+            # What others share is written off with the last of them: nobody's debt is forgiven that is still to pay.
+            if not all(unit.get(Subscription, each).ended for each in invoice.subscriptions):
+                continue
+            invoice.write_off("dunning", unit.now)
+            after_settled(unit, invoice, "invoice_closed")
+    for invoice in last:
+        charge(unit, invoice)
+    return subscription

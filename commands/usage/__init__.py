@@ -1,0 +1,1 @@
+"""Commands about usage, one a file."""
