@@ -11,6 +11,7 @@ from domain.event import Event
 from domain.invoice import events as invoice
 from domain.payment import events as payment
 from domain.subscription import events as subscription
+from domain.usage import events as usage
 
 Group = frozenset[type[Event]]
 
@@ -23,25 +24,65 @@ CATALOG: Group = frozenset(
         catalog.EntitlementDefined,
         catalog.BundleDefined,
         catalog.PricePublished,
+        catalog.CouponCreated,
+        catalog.MeterCreated,
         catalog.ClockCreated,
         catalog.ClockAdvanced,
     }
 )
-CUSTOMER: Group = frozenset({customer.CustomerRegistered, customer.CustomerChanged, customer.CustomerPaymentMethodSet})
+CUSTOMER: Group = frozenset(
+    {
+        customer.CustomerRegistered,
+        customer.CustomerChanged,
+        customer.CustomerPaymentMethodSet,
+        customer.CustomerBillingSet,
+        customer.CustomerCredited,
+        customer.CustomerCreditApplied,
+        customer.CustomerCreditRefunded,
+    }
+)
 SUBSCRIPTION: Group = frozenset(
     {
         subscription.SubscriptionStarted,
         subscription.SubscriptionActivated,
-        subscription.SubscriptionPeriodBilled,
+        subscription.SubscriptionTrialEndSet,
+        subscription.SubscriptionBilled,
+        subscription.SubscriptionChanged,
+        subscription.SubscriptionChangeScheduled,
+        subscription.SubscriptionChangeWithdrawn,
         subscription.SubscriptionGraceEntered,
         subscription.SubscriptionSuspended,
         subscription.SubscriptionReinstated,
+        subscription.SubscriptionPaused,
+        subscription.SubscriptionResumed,
+        subscription.SubscriptionRenewed,
+        subscription.SubscriptionDiscounted,
+        subscription.SubscriptionDiscountEnded,
+        subscription.SubscriptionInvoiceWithdrawn,
+        subscription.SubscriptionLineWaived,
+        subscription.SubscriptionUsedLate,
+        subscription.SubscriptionTransferRequested,
+        subscription.SubscriptionTransferFailed,
+        subscription.SubscriptionTransferred,
         subscription.SubscriptionCancellationScheduled,
+        subscription.SubscriptionCancellationWithdrawn,
         subscription.SubscriptionCancelled,
         subscription.SubscriptionExpired,
     }
 )
-INVOICE: Group = frozenset({invoice.InvoiceIssued, invoice.InvoicePaymentApplied})
+INVOICE: Group = frozenset(
+    {
+        invoice.InvoiceIssued,
+        invoice.InvoiceDrafted,
+        invoice.InvoiceLinesAdded,
+        invoice.InvoiceFinalized,
+        invoice.InvoicePaymentApplied,
+        invoice.InvoiceCreditNoted,
+        invoice.InvoiceVoided,
+        invoice.InvoiceWrittenOff,
+        invoice.InvoiceRecovered,
+    }
+)
 PAYMENT: Group = frozenset(
     {
         payment.PaymentRequested,
@@ -50,6 +91,8 @@ PAYMENT: Group = frozenset(
         payment.PaymentAttemptFailed,
         payment.PaymentAttemptUnknown,
         payment.PaymentAbandoned,
+        payment.PaymentRefunded,
         payment.PaymentRecorded,
     }
 )
+USAGE: Group = frozenset({usage.UsageOpened, usage.UsageRecorded})

@@ -17,9 +17,10 @@ from projections.history.projection import HISTORY
 from projections.invoices.projection import INVOICES
 from projections.payments.projection import PAYMENTS
 from projections.subscriptions.projection import SUBSCRIPTIONS
+from projections.usage.projection import USAGE
 
 PROJECTIONS: tuple[Projection, ...] = (
-    CATALOG, API_KEYS, CUSTOMERS, SUBSCRIPTIONS, ENTITLEMENTS, INVOICES, PAYMENTS, BALANCE, HISTORY,
+    CATALOG, API_KEYS, CUSTOMERS, SUBSCRIPTIONS, ENTITLEMENTS, INVOICES, PAYMENTS, USAGE, BALANCE, HISTORY,
 )  # fmt: skip
 TABLES: dict[str, Table] = {table.name: table for projection in PROJECTIONS for table in projection.tables}
 

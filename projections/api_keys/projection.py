@@ -11,7 +11,7 @@ from projections.change import Change, Envelope, Insert, Projection, Table, Upda
 API_KEYS = Projection(
     "api_keys",
     tables=(Table("api_keys", ("tenant", "id"), frozenset({"created", "revoked_at"})),),
-    ignores=ignored.CATALOG | ignored.CUSTOMER | ignored.SUBSCRIPTION | ignored.INVOICE | ignored.PAYMENT,
+    ignores=ignored.CATALOG | ignored.CUSTOMER | ignored.SUBSCRIPTION | ignored.INVOICE | ignored.PAYMENT | ignored.USAGE,
 )
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-COLUMNS = "currency, surplus"
+COLUMNS = "currency, surplus, credit"
 
 
 def body(customer: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """A customer's rows as one resource."""
-    return {"customer": customer, "surplus": [{"amount": row["surplus"], "currency": row["currency"]} for row in rows]}
+    found = list(rows)
+
+    def amounts(column: str) -> list[dict[str, Any]]:
+        return [{"amount": row[column], "currency": row["currency"]} for row in found if row[column]]
+
+    return {"customer": customer, "surplus": amounts("surplus"), "credit": amounts("credit")}

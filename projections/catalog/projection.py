@@ -22,9 +22,11 @@ CATALOG = Projection(
         Table("entitlements", _BY_ID, _WALL_TIMES),
         Table("bundles", _BY_ID, _WALL_TIMES),
         Table("prices", ("tenant", "id", "price_version"), _WALL_TIMES),
+        Table("coupons", _BY_ID, _WALL_TIMES),
+        Table("meters", _BY_ID, _WALL_TIMES),
         Table("test_clocks", _BY_ID, _WALL_TIMES),
     ),
-    ignores=ignored.API_KEY | ignored.CUSTOMER | ignored.SUBSCRIPTION | ignored.INVOICE | ignored.PAYMENT,
+    ignores=ignored.API_KEY | ignored.CUSTOMER | ignored.SUBSCRIPTION | ignored.INVOICE | ignored.PAYMENT | ignored.USAGE,
 )
 
 
@@ -60,6 +62,8 @@ def _storefront_columns(event: events.StorefrontCreated | events.StorefrontChang
         "timezone": event.timezone,
         "payment_provider": event.payment_provider,
         "retry_after_s": list(event.retry_after_s),
+        "billing": event.billing.model_dump(mode="json"),
+        "dunning": event.dunning.model_dump(mode="json"),
     }
 
 
@@ -91,6 +95,33 @@ def _price(event: events.PricePublished, envelope: Envelope) -> Sequence[Change]
         interval_count=terms.interval.count,
         trial_days=terms.trial_days,
         term_periods=terms.term_periods,
+        trial_fee=terms.trial_fee,
+        charges=[charge.model_dump(mode="json") for charge in terms.charges],
+        phases=[phase.model_dump(mode="json") for phase in terms.phases],
+        channel=terms.channel,
+        effective_from=terms.effective_from,
+    )
+
+
+@CATALOG.on(events.MeterCreated)
+def _meter(event: events.MeterCreated, envelope: Envelope) -> Sequence[Change]:
+    return _item("meters", event, envelope, event.meter, name=event.name, aggregation=event.aggregation)
+
+
+@CATALOG.on(events.CouponCreated)
+def _coupon(event: events.CouponCreated, envelope: Envelope) -> Sequence[Change]:
+    return _item(
+        "coupons",
+        event,
+        envelope,
+        event.coupon,
+        name=event.name,
+        percent=None if event.percent is None else f"{event.percent:f}",
+        amount=None if event.amount is None else event.amount.amount,
+        currency=None if event.amount is None else event.amount.currency,
+        periods=event.periods,
+        prices=list(event.prices),
+        redeem_by=event.redeem_by,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from domain.customer import events
 from projections import ignored
@@ -11,7 +12,7 @@ from projections.change import Change, Envelope, Insert, Projection, Table, Upda
 CUSTOMERS = Projection(
     "customers",
     tables=(Table("customers", ("tenant", "id")),),
-    ignores=ignored.CATALOG | ignored.API_KEY | ignored.SUBSCRIPTION | ignored.INVOICE | ignored.PAYMENT,
+    ignores=ignored.CATALOG | ignored.API_KEY | ignored.SUBSCRIPTION | ignored.INVOICE | ignored.PAYMENT | ignored.USAGE,
 )
 _PERSONAL = ("name", "email", "phone", "address")
 
@@ -27,6 +28,8 @@ def _registered(event: events.CustomerRegistered, envelope: Envelope) -> Sequenc
         "test_clock": event.clock,
         **_personal(envelope.personal),
         **_payment_method(event.payment_method),
+        "billing_day": None,
+        "billed_together": False,
         "created": event.timestamp,
         "version": envelope.version,
     }
@@ -43,7 +46,28 @@ def _payment_method_set(event: events.CustomerPaymentMethodSet, envelope: Envelo
     return _update(envelope, _payment_method(event.payment_method))
 
 
-def _update(envelope: Envelope, values: Mapping[str, str | None]) -> Sequence[Change]:
+@CUSTOMERS.on(events.CustomerBillingSet)
+def _billing_set(event: events.CustomerBillingSet, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, {"billing_day": event.billing_day, "billed_together": event.together})
+
+
+# The balance has the amounts.
+@CUSTOMERS.on(events.CustomerCredited)
+def _credited(_: events.CustomerCredited, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, {})
+
+
+@CUSTOMERS.on(events.CustomerCreditApplied)
+def _credit_applied(_: events.CustomerCreditApplied, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, {})
+
+
+@CUSTOMERS.on(events.CustomerCreditRefunded)
+def _credit_refunded(_: events.CustomerCreditRefunded, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, {})
+
+
+def _update(envelope: Envelope, values: Mapping[str, Any]) -> Sequence[Change]:
     key = {"tenant": envelope.tenant, "id": envelope.stream}
     return (Update("customers", key, {**values, "version": envelope.version}),)
 

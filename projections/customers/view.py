@@ -7,8 +7,9 @@ from typing import Any
 
 COLUMNS = (
     "id, external_id, storefront, timezone, test_clock, name, email, phone, address, payment_provider, payment_token,"
-    " created, version"
+    " billing_day, billed_together, created, version"
 )
+_PLAIN = ("id", "external_id", "storefront", "timezone", "test_clock", "billing_day", "billed_together", "created", "version")
 _PERSONAL = ("name", "email", "phone", "address")
 
 
@@ -17,7 +18,7 @@ def body(row: Mapping[str, Any]) -> dict[str, Any]:
     personal = {name: row[name] for name in _PERSONAL}
     method = {"provider": row["payment_provider"], "token": row["payment_token"]}
     return {
-        **{name: row[name] for name in ("id", "external_id", "storefront", "timezone", "test_clock", "created", "version")},
+        **{name: row[name] for name in _PLAIN},
         "personal": personal if any(value is not None for value in personal.values()) else None,
         "payment_method": method if method["provider"] is not None else None,
     }

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from domain.catalog.terms import Grant
 from domain.subscription import events
+from domain.subscription.sale import Item
 from projections import ignored
 from projections.change import Change, Envelope, Insert, Projection, Table, Update
 
 ENTITLEMENTS = Projection(
     "entitlements",
     tables=(
-        Table("granted_entitlements", ("tenant", "customer", "entitlement", "subscription")),
+        Table("granted_entitlements", ("tenant", "customer", "entitlement", "subscription", "agreement")),
         Table("subscription_access", ("tenant", "subscription")),
     ),
     ignores=ignored.CATALOG
@@ -23,7 +25,20 @@ ENTITLEMENTS = Projection(
     | ignored.CUSTOMER
     | ignored.INVOICE
     | ignored.PAYMENT
-    | {events.SubscriptionActivated, events.SubscriptionPeriodBilled},
+    | ignored.USAGE
+    | {
+        events.SubscriptionActivated,
+        events.SubscriptionBilled,
+        events.SubscriptionChangeScheduled,
+        events.SubscriptionChangeWithdrawn,
+        events.SubscriptionDiscounted,
+        events.SubscriptionDiscountEnded,
+        events.SubscriptionInvoiceWithdrawn,
+        events.SubscriptionLineWaived,
+        events.SubscriptionUsedLate,
+        events.SubscriptionTransferRequested,
+        events.SubscriptionTransferFailed,
+    },
 )
 
 
@@ -36,20 +51,39 @@ def _started(event: events.SubscriptionStarted, envelope: Envelope) -> Sequence[
         "access": event.access,
         "access_until": event.access_until,
         "ended": False,
+        "agreement": envelope.version,
     }
-    grants = (
+    return (Insert("subscription_access", access), *_granted(event.items, event.grants, envelope))
+
+
+def _granted(items: Sequence[Item], grants: Sequence[Grant], envelope: Envelope) -> Sequence[Change]:
+    """What is granted from now on; the agreement is numbered by its event's version."""
+    bundles = {grant.entitlement: item.terms.bundle for item in items for grant in item.grants}
+    rows = (
         {
             "tenant": envelope.tenant,
-            "customer": event.customer,
+            "customer": envelope.customer,
             "subscription": envelope.stream,
+            "agreement": envelope.version,
             "entitlement": grant.entitlement,
             "kind": grant.kind,
             "value": grant.value,
-            "bundle": event.terms.bundle,
+            "bundle": bundles[grant.entitlement],
         }
-        for grant in event.grants
+        for grant in grants
     )
-    return (Insert("subscription_access", access), *(Insert("granted_entitlements", row) for row in grants))
+    return [Insert("granted_entitlements", row) for row in rows]
+
+
+@ENTITLEMENTS.on(events.SubscriptionChanged)
+def _changed(event: events.SubscriptionChanged, envelope: Envelope) -> Sequence[Change]:
+    access = _update(envelope, agreement=envelope.version, access_until=event.access_until)
+    return (*access, *_granted(event.items, event.grants, envelope))
+
+
+@ENTITLEMENTS.on(events.SubscriptionTrialEndSet)
+def _trial_end_set(event: events.SubscriptionTrialEndSet, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, access_until=event.access_until)
 
 
 def _update(envelope: Envelope, **values: Any) -> Sequence[Change]:
@@ -71,8 +105,33 @@ def _reinstated(event: events.SubscriptionReinstated, envelope: Envelope) -> Seq
     return _update(envelope, access=event.access)
 
 
+@ENTITLEMENTS.on(events.SubscriptionPaused)
+def _paused(event: events.SubscriptionPaused, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, access=event.access)
+
+
+@ENTITLEMENTS.on(events.SubscriptionResumed)
+def _resumed(event: events.SubscriptionResumed, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, access=event.access)
+
+
+@ENTITLEMENTS.on(events.SubscriptionRenewed)
+def _renewed(event: events.SubscriptionRenewed, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, access_until=event.access_until)
+
+
+@ENTITLEMENTS.on(events.SubscriptionTransferred)
+def _transferred(event: events.SubscriptionTransferred, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, access=event.access, access_until=event.access_until, ended=True)
+
+
 @ENTITLEMENTS.on(events.SubscriptionCancellationScheduled)
 def _cancellation_scheduled(event: events.SubscriptionCancellationScheduled, envelope: Envelope) -> Sequence[Change]:
+    return _update(envelope, access_until=event.access_until)
+
+
+@ENTITLEMENTS.on(events.SubscriptionCancellationWithdrawn)
+def _cancellation_withdrawn(event: events.SubscriptionCancellationWithdrawn, envelope: Envelope) -> Sequence[Change]:
     return _update(envelope, access_until=event.access_until)
 
 

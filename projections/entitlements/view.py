@@ -9,7 +9,7 @@ from typing import Any
 Row = Mapping[str, Any]
 
 COLUMNS = "g.entitlement, g.kind, g.value, g.subscription, g.bundle, a.starts_at, a.access, a.access_until, a.ended"
-SOURCE = "ledger.granted_entitlements AS g JOIN ledger.subscription_access AS a USING (tenant, subscription)"
+SOURCE = "ledger.granted_entitlements AS g JOIN ledger.subscription_access AS a USING (tenant, subscription, agreement)"
 
 
 def refusal(row: Row, at: datetime) -> str | None:

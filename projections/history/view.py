@@ -5,6 +5,7 @@ all streams, each as it was recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import orjson
@@ -44,9 +45,7 @@ def bodies(rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
             "position": f"{row['partition']}@{row['sequence']}",
             "hash": attributes["hash"],
             "data": payload,
-            "changes": {
-                name: {"before": before.get(name), "after": after[name]} for name in after if before.get(name) != after[name]
-            },
+            "changes": {name: _differing(before.get(name), after[name]) for name in after if before.get(name) != after[name]},
         }
         before = after
 
@@ -69,4 +68,17 @@ def _masked(payload: dict[str, Any]) -> dict[str, Any]:
 
 def _state(aggregate: Aggregate | None) -> dict[str, Any]:
     assert aggregate is not None, "no event ends a stream"
-    return {name: to_jsonable_python(value) for name, value in vars(aggregate).items() if name not in _BOOKKEEPING}
+    return {name: _parts(value) for name, value in vars(aggregate).items() if name not in _BOOKKEEPING}
+
+
+def _parts(value: Any) -> Any:
+    """A value of several parts by their names."""
+    return {part.name: getattr(value, part.name) for part in fields(value)} if is_dataclass(value) else value
+
+
+def _differing(before: Any, after: Any) -> dict[str, Any]:
+    """The two values; where both have several parts, the parts that differ: what was billed by and by grows long."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        before, after = ({name: found[name] for name in names if name in found} for found in (before, after))
+    return {"before": to_jsonable_python(before), "after": to_jsonable_python(after)}

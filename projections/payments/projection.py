@@ -12,7 +12,7 @@ from projections.change import Change, Envelope, Insert, Projection, Table, Upda
 PAYMENTS = Projection(
     "payments",
     tables=(Table("payments", ("tenant", "id")), Table("payment_attempts", ("tenant", "payment", "attempt"))),
-    ignores=ignored.CATALOG | ignored.API_KEY | ignored.CUSTOMER | ignored.SUBSCRIPTION | ignored.INVOICE,
+    ignores=ignored.CATALOG | ignored.API_KEY | ignored.CUSTOMER | ignored.SUBSCRIPTION | ignored.INVOICE | ignored.USAGE,
 )
 
 
@@ -26,6 +26,7 @@ def _payment(event: events.PaymentRequested | events.PaymentRecorded, envelope: 
         "storefront": event.storefront,
         "amount": event.amount.amount,
         "currency": event.amount.currency,
+        "refunded": 0,
         "retry_at": None,
         "created": event.timestamp,
         "version": envelope.version,
@@ -44,7 +45,7 @@ def _attempt(envelope: Envelope, attempt: int, **values: Any) -> Change:
 
 @PAYMENTS.on(events.PaymentRequested)
 def _requested(event: events.PaymentRequested, envelope: Envelope) -> Sequence[Change]:
-    unpaid = {"applied": 0, "surplus": 0, "paid_at": None, "reference": None}
+    unpaid = {"applied": 0, "surplus": 0, "paid_at": None, "reference": None, "retry_at": event.attempt_at}
     return (_payment(event, envelope, purpose=event.purpose, state="waiting", **unpaid),)
 
 
@@ -92,3 +93,8 @@ def _attempt_unknown(event: events.PaymentAttemptUnknown, envelope: Envelope) ->
 @PAYMENTS.on(events.PaymentAbandoned)
 def _abandoned(_: events.PaymentAbandoned, envelope: Envelope) -> Sequence[Change]:
     return (_update(envelope, state="abandoned", retry_at=None),)
+
+
+@PAYMENTS.on(events.PaymentRefunded)
+def _refunded(event: events.PaymentRefunded, envelope: Envelope) -> Sequence[Change]:
+    return (_update(envelope, refunded=event.refunded),)

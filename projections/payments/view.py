@@ -15,10 +15,10 @@ _ATTEMPTS = """(
         'provider_reference', provider_reference, 'code', code
     ) ORDER BY attempt), '[]') FROM ledger.payment_attempts AS a WHERE a.tenant = payments.tenant AND a.payment = payments.id
 ) AS attempts"""
-COLUMNS = ", ".join((*_PLAIN, "amount", "currency", "applied", "surplus", _ATTEMPTS))
+COLUMNS = ", ".join((*_PLAIN, "amount", "currency", "applied", "surplus", "refunded", _ATTEMPTS))
 
 
 def body(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as its resource."""
-    money = {name: {"amount": row[name], "currency": row["currency"]} for name in ("amount", "applied", "surplus")}
+    money = {name: {"amount": row[name], "currency": row["currency"]} for name in ("amount", "applied", "surplus", "refunded")}
     return {**{name: row[name] for name in _PLAIN}, **money, "attempts": row["attempts"]}

@@ -1,0 +1,1 @@
+"""What was recorded by meters, as rows."""
