@@ -15,7 +15,7 @@ from fastapi import Depends, Header, Request, Response, Security
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
-from domain.ids import is_id, partition_of
+from domain.ids import KINDS, is_id, partition_of
 from infra.http import etags, positions, problems
 from infra.http.auth import TENANT_PATTERN, Authenticator, Principal, StoredKey, tenant_required
 from infra.http.context import log_with
@@ -244,7 +244,7 @@ def _position(id: str, partition: str, at: Mapping[str, int]) -> str:
 
 
 def _is_ledger_id(id: str) -> bool:
-    return any(is_id(id, prefix) for prefix in ("cus", "sub", "inv", "pay"))
+    return any(is_id(id, prefix) for prefix in KINDS)
 
 
 def ledger_id(id: str, prefix: str, what: str) -> str:

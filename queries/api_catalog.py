@@ -86,6 +86,32 @@ async def get_price(id: str, ask: Ask, _: Nothing) -> Response:
     return await ask.one(resources.Price, query, "price", id, partition=_CATALOG, tagged=("price_version", "version"))
 
 
+@router.get("/coupons", response_model=Page[resources.Coupon], responses=LIST)
+async def list_coupons(ask: Ask, parameters: Listed) -> Response:
+    """Coupons, newest first."""
+    return await ask.page(resources.Coupon, partial(page, listing=catalog.COUPONS, asked=parameters.asked()))
+
+
+@router.get("/coupons/{id}", response_model=resources.Coupon, responses=ONE)
+async def get_coupon(id: str, ask: Ask, _: Nothing) -> Response:
+    """One coupon."""
+    query = partial(find, listing=catalog.COUPONS, id=item_id(id, "coupon"))
+    return await ask.one(resources.Coupon, query, "coupon", id, partition=_CATALOG)
+
+
+@router.get("/meters", response_model=Page[resources.Meter], responses=LIST)
+async def list_meters(ask: Ask, parameters: Listed) -> Response:
+    """Meters, newest first."""
+    return await ask.page(resources.Meter, partial(page, listing=catalog.METERS, asked=parameters.asked()))
+
+
+@router.get("/meters/{id}", response_model=resources.Meter, responses=ONE)
+async def get_meter(id: str, ask: Ask, _: Nothing) -> Response:
+    """One meter."""
+    query = partial(find, listing=catalog.METERS, id=item_id(id, "meter"))
+    return await ask.one(resources.Meter, query, "meter", id, partition=_CATALOG)
+
+
 @router.get("/api-keys", response_model=Page[resources.ApiKey], responses=LIST, tags=["keys"])
 async def list_api_keys(ask: Ask, parameters: Listed) -> Response:
     """API keys, newest first; never their text."""

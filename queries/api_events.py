@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from infra.http import positions, problems, resources
+from infra.http import positions, problems
+from infra.http.event_resources import EventPage
 from infra.http.problems import Problem
 from queries.api_asking import Ask, Asking
 from queries.api_documents import FEED
@@ -27,7 +28,7 @@ _STREAM_PAGE = 200
 router = APIRouter(prefix="/v1", tags=["events"])
 
 
-@router.get("/events", response_model=resources.EventPage, responses=FEED)
+@router.get("/events", response_model=EventPage, responses=FEED)
 async def get_events(
     request: Request,
     ask: Ask,

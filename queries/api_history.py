@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from domain.catalog.aggregates import stream
-from infra.http import problems, resources
+from infra.http import problems
+from infra.http.event_resources import HistoryEvent
 from infra.http.resources import Page
 from queries import history
 from queries.api_asking import Ask, Asking, item_id, ledger_id
@@ -17,18 +18,18 @@ from queries.api_parameters import PageParameters
 
 router = APIRouter(prefix="/v1", tags=["history"])
 Listed = Annotated[PageParameters, Query()]
-Events = Page[resources.HistoryEvent]
+Events = Page[HistoryEvent]
 
 
 async def _events(ask: Asking, id: str, parameters: PageParameters, what: str) -> Response:
     query = partial(history.events, stream=id, asked=parameters.asked())
-    return await ask.page(resources.HistoryEvent, query, what, id)
+    return await ask.page(HistoryEvent, query, what, id)
 
 
 async def _item_events(ask: Asking, kind: str, id: str, parameters: PageParameters) -> Response:
     name = stream(ask.principal.tenant, kind, item_id(id, kind))
     query = partial(history.events, stream=name, asked=parameters.asked())
-    return await ask.page(resources.HistoryEvent, query, kind, id, partition="catalog")
+    return await ask.page(HistoryEvent, query, kind, id, partition="catalog")
 
 
 @router.get("/customers/{id}/events", response_model=Events, responses=PART)
@@ -85,6 +86,18 @@ async def bundle_events(id: str, ask: Ask, parameters: Listed) -> Response:
 async def price_events(id: str, ask: Ask, parameters: Listed) -> Response:
     """The events of one version of a price, named as ``monthly@2``."""
     return await _item_events(ask, "price", id, parameters)
+
+
+@router.get("/coupons/{id}/events", response_model=Events, responses=PART)
+async def coupon_events(id: str, ask: Ask, parameters: Listed) -> Response:
+    """A coupon's events."""
+    return await _item_events(ask, "coupon", id, parameters)
+
+
+@router.get("/meters/{id}/events", response_model=Events, responses=PART)
+async def meter_events(id: str, ask: Ask, parameters: Listed) -> Response:
+    """A meter's events."""
+    return await _item_events(ask, "meter", id, parameters)
 
 
 @router.get("/api-keys/{id}/events", response_model=Events, responses=PART)

@@ -85,6 +85,12 @@ class PaymentParameters(ListParameters):
     state: PaymentState | None = None
 
 
+class UsageParameters(ListParameters):
+    customer: Text | None = None
+    subscription: Text | None = None
+    meter: Text | None = None
+
+
 def _known_type(text: str) -> str:
     """A type that no event can have is refused: a misspelt filter would be shown nothing for ever."""
     prefix = text.removesuffix("*") if text.endswith(PREFIX) else None

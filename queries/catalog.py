@@ -12,6 +12,8 @@ TENANTS = Listing("tenants", view.TENANT_COLUMNS, _BY_CREATION)
 STOREFRONTS = Listing("storefronts", view.STOREFRONT_COLUMNS, _BY_CREATION)
 ENTITLEMENTS = Listing("entitlements", view.ENTITLEMENT_COLUMNS, _BY_CREATION)
 BUNDLES = Listing("bundles", view.BUNDLE_COLUMNS, _BY_CREATION)
+METERS = Listing("meters", view.METER_COLUMNS, _BY_CREATION)
+COUPONS = Listing("coupons", view.COUPON_COLUMNS, _BY_CREATION, view.coupon)
 PRICES = Listing(
     "prices", view.PRICE_COLUMNS, (("created", "timestamptz"), ("id", "text"), ("price_version", "integer")), view.price
 )

@@ -20,12 +20,20 @@ class InvalidCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list over ``table``. ``order``: immutable columns that name a row, each with its type; the first is its creation."""
+    """A list over ``table``. ``order``: immutable columns that name a row, each with its type; the first is its creation.
+    ``among``: filters for one of several, each with the column of the JSON array that it is looked for in.
+    """
 
     table: str
     columns: str
     order: tuple[tuple[str, str], ...]
     body: Callable[[Row], Row] = dict
+    among: Mapping[str, str] = field(default_factory=dict)
+
+    def condition(self, name: str) -> str:
+        """The SQL of the filter of this name."""
+        array = self.among.get(name)
+        return f"{name} = %(equal_{name})s" if array is None else f"{array} ? %(equal_{name})s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 async def page(snapshot: Snapshot, listing: Listing, asked: Asked) -> Page:
     """The asked page. Raises InvalidCursor."""
     names = [name for name, _ in listing.order]
-    conditions = [f"{column} = %(equal_{column})s" for column in asked.equal]
+    conditions = [listing.condition(name) for name in asked.equal]
     conditions += [f"{names[0]} {_OPERATORS[operator]} %(created_{operator})s" for operator in asked.created]
     parameters: dict[str, Any] = {f"equal_{column}": value for column, value in asked.equal.items()}
     parameters |= {f"created_{operator}": instant for operator, instant in asked.created.items()}
