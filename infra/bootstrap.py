@@ -19,7 +19,7 @@ from infra.eventlog.sqlite_owner import FileLock
 from infra.node.cluster import Cluster
 from infra.node.node import Node
 from infra.node.window_process import WindowProcess
-from infra.postgres.embedded import embedded_postgres
+from infra.postgres.embedded import embedded_postgres, running_postgres
 from infra.postgres.migrate import migrate
 from infra.psp.registry import Gateways
 from infra.settings import Settings, SettingsError, variable
@@ -114,4 +114,15 @@ def open_postgres(settings: Settings) -> Iterator[str]:
         return
     with embedded_postgres(settings.state / "postgres") as dsn:
         migrate(dsn, settings.secret_bytes)
+        yield dsn
+
+
+@contextmanager
+def read_postgres(settings: Settings) -> Iterator[str]:
+    """As `open_postgres`, to read only: also where `subledger run` has the one in the state folder, which is left as it is."""
+    running = None if settings.postgres_dsn is not None else running_postgres(settings.state / "postgres")
+    if running is not None:
+        yield running
+        return
+    with open_postgres(settings) as dsn:
         yield dsn

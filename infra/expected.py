@@ -15,6 +15,7 @@ from infra.ledger_client import LedgerUnreachable, Refused
 from infra.node.window_process import WindowProcessError
 from infra.postgres.embedded import EmbeddedPostgresError
 from infra.settings import SettingsError
+from infra.simulate.plan import PlanInvalid
 from infra.supervisor import ChildDied
 from infra.vault import VaultError
 
@@ -38,6 +39,7 @@ EXPECTED = (
     ChildDied,
     VaultError,
     ImportFailed,
+    PlanInvalid,
     LedgerUnreachable,
     Refused,
     psycopg.OperationalError,

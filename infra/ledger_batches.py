@@ -57,9 +57,10 @@ class LedgerBatches:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def post(self, path: str, body: Mapping[str, Any], key: str, *, min_position: str = "") -> Reply:
+    async def post(self, path: str, body: Mapping[str, Any], key: str, *, min_position: str = "", if_match: str = "") -> Reply:
         """Send a command until it is answered; raises Refused or LedgerUnreachable."""
-        text = orjson.dumps({"idempotency_key": key, "path": path, "body": body})
+        matching = {"if_match": if_match} if if_match else {}
+        text = orjson.dumps({"idempotency_key": key, "path": path, "body": body, **matching})
         line = _Line(text, min_position, asyncio.get_running_loop().create_future())
         self._put(line)
         return await line.answer

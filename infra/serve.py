@@ -118,9 +118,10 @@ async def serve(app: ASGIApp, host: str, port: int, *others: Awaitable[None], on
 
 
 @asynccontextmanager
-async def _command_side(
+async def command_side(
     settings: Settings, requests: Requests, tracer: Tracer | None
 ) -> AsyncIterator[tuple[Node, ASGIApp, list[Collector]]]:
+    """The command node at work, its API, and what is measured of both."""
     async with AsyncExitStack() as stack:
         lock = index_lock(settings.state / "index")
         stack.callback(lock.release)
@@ -146,7 +147,7 @@ async def serve_commands(settings: Settings) -> None:
     tune()
     with tracing("subledger-commands") as tracer:
         requests = Requests(tracer)
-        async with _command_side(settings, requests, tracer) as (node, app, collectors):
+        async with command_side(settings, requests, tracer) as (node, app, collectors):
             metrics = [*collectors, RequestCollector(commands=requests)]
             await serve(WithMetrics(app, metrics), settings.host, settings.port, node.wait_dead(), on_end=node.give_back)
 
@@ -184,7 +185,7 @@ async def serve_origin(settings: Settings) -> None:
     with tracing("subledger") as tracer:
         sent, asked = Requests(tracer), Requests(tracer)
         async with (
-            _command_side(settings, sent, tracer) as (node, commands, collectors),
+            command_side(settings, sent, tracer) as (node, commands, collectors),
             _query_side(settings, asked) as (read, queries),
         ):
             metrics = [*collectors, PoolCollector(read), RequestCollector(commands=sent, queries=asked)]

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from infra.cli import cluster, data, log, processes, tail
+from infra.cli import books, cluster, data, explain, log, processes, simulate, tail
 from infra.expected import EXPECTED, one_line
 from infra.terminal import errors
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for part in (processes, cluster, data, log, tail):
+for part in (processes, cluster, data, explain, log, books, tail, simulate):
     part.add_to(app)
 
 

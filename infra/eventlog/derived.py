@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 class Derived(NamedTuple):
     """``timers``: (kind, due), pending. ``effect``: an open effect's name. ``parent``: the stream this one belongs to. ``open``:
-    still to be settled. ``clock``: the test clock, on a customer's own stream.
+    still to be settled. ``clock``: the test clock, on a customer's own stream. ``ordinal``: an invoice's, which its number is
+    made of.
     """
 
     timers: tuple[tuple[str, datetime], ...] = ()
@@ -17,6 +18,7 @@ class Derived(NamedTuple):
     parent: str = ""
     open: bool = False
     clock: str = ""
+    ordinal: int = 0
 
 
 class StoredRow(NamedTuple):

@@ -18,7 +18,7 @@ from infra.eventlog.derived import Derive, Derived, StoredRow
 from infra.eventlog.index_queries import EVENT_COLUMNS, IndexQueries, connect, microseconds
 from infra.eventlog.reader import Command, Quarantine, ReaderState
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -41,6 +41,7 @@ CREATE TABLE commands (
 ) WITHOUT ROWID;
 CREATE TABLE streams (
     key TEXT NOT NULL, stream TEXT NOT NULL, parent TEXT NOT NULL, open INTEGER NOT NULL, effect TEXT,
+    ordinal INTEGER NOT NULL,
     PRIMARY KEY (key, stream)
 ) WITHOUT ROWID;
 CREATE INDEX streams_by_effect ON streams (stream) WHERE effect IS NOT NULL;
@@ -184,13 +185,13 @@ class Index:
 
     def _derive(self, rows: Sequence[tuple[str, str, Derived]]) -> None:
         """Replace the derived rows of streams, given as (stream, key, row)."""
-        streams = [(key, stream, row.parent, row.open, row.effect) for stream, key, row in rows]
+        streams = [(key, stream, row.parent, row.open, row.effect, row.ordinal) for stream, key, row in rows]
         clocks = [(row.clock, key) for _, key, row in rows if row.clock]
         timers = [
             (key, stream, kind, microseconds(due), key) for stream, key, row in rows for kind, due in dict.fromkeys(row.timers)
         ]
         write = self._writing.executemany
-        write("INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?)", streams)
+        write("INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?, ?, ?)", streams)
         if clocks:
             write("INSERT OR REPLACE INTO customers (clock, key) VALUES (?, ?)", clocks)
             write("UPDATE timers SET clock = ?1 WHERE key = ?2 AND clock <> ?1", clocks)

@@ -43,13 +43,16 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class StreamRow:
-    """A stream with what was derived from it; ``effect`` names an open effect, or is None."""
+    """A stream with what was derived from it; ``effect`` names an open effect, or is None; ``ordinal`` is
+    an invoice's.
+    """
 
     stream: str
     key: str
     parent: str
     open: bool
     effect: str | None
+    ordinal: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +171,9 @@ class IndexQueries:
         return self._streams("key = ?", key)
 
     def _streams(self, condition: str, *params: str) -> list[StreamRow]:
-        statement = f"SELECT stream, key, parent, open, effect FROM streams WHERE {condition} ORDER BY stream"
+        statement = f"SELECT stream, key, parent, open, effect, ordinal FROM streams WHERE {condition} ORDER BY stream"
         rows = self._connection.execute(statement, params)
-        return [StreamRow(stream, key, parent, bool(open_), effect) for stream, key, parent, open_, effect in rows]
+        return [StreamRow(stream, key, parent, bool(open_), *rest) for stream, key, parent, open_, *rest in rows]
 
     def quarantined(self) -> list[QuarantinedRow]:
         """Every record that was read and did not count, by offset."""

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from domain.catalog.terms import EntitlementKind, Grant, Interval
+from domain.catalog.policy import BillingPolicy, DunningPolicy
+from domain.catalog.terms import Aggregation, Charge, EntitlementKind, Grant, Interval, Phase
 from domain.money import MAX_AMOUNT
 
 Resource = TypeVar("Resource", bound=BaseModel)
@@ -31,6 +32,8 @@ StorefrontId = Annotated[str, Field(examples=["web"])]
 EntitlementId = Annotated[str, Field(examples=["hd"])]
 BundleId = Annotated[str, Field(examples=["all"])]
 PriceId = Annotated[str, Field(examples=["monthly"])]
+MeterId = Annotated[str, Field(examples=["api-calls"])]
+CouponId = Annotated[str, Field(examples=["spring"])]
 ApiKeyId = Annotated[str, Field(examples=["key_7d0c31"])]
 ClockId = Annotated[str, Field(examples=["clk_1"])]
 Zone = Annotated[str, Field(examples=["Europe/Berlin"])]
@@ -45,6 +48,13 @@ class Amount(_Body):
     """Minor units of a currency. A balance or a sum may pass the limit of one amount, so there is none here."""
 
     amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT * 10**6, examples=[4999])]
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"])]
+
+
+class SignedAmount(_Body):
+    """An amount that is below 0 where it is given back."""
+
+    amount: Annotated[int, Field(ge=-MAX_AMOUNT * 10**6, le=MAX_AMOUNT * 10**6, examples=[-4999])]
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"])]
 
 
@@ -70,6 +80,8 @@ class Storefront(_Body):
     timezone: Zone
     payment_provider: str
     retry_after_s: list[int]
+    billing: BillingPolicy
+    dunning: DunningPolicy
     created: Instant
     version: Version
 
@@ -105,6 +117,37 @@ class Price(_Body):
     interval: Interval
     trial_days: int
     term_periods: int | None
+    trial_fee: Amount
+    charges: list[Charge]
+    phases: list[Phase]
+    channel: str | None
+    effective_from: Instant | None
+    created: Instant
+    version: Version
+
+
+class Meter(_Body):
+    """Usage is recorded by it; ``aggregation`` says what the records of a period come to."""
+
+    object: Literal["meter"] = "meter"
+    id: MeterId
+    name: str
+    aggregation: Aggregation
+    created: Instant
+    version: Version
+
+
+class Coupon(_Body):
+    """Takes ``percent``, or an ``amount`` a period, off for so many ``periods`` (null: for ever)."""
+
+    object: Literal["coupon"] = "coupon"
+    id: CouponId
+    name: str
+    percent: str | None
+    amount: Amount | None
+    periods: int | None
+    prices: list[PriceId]
+    redeem_by: Instant | None
     created: Instant
     version: Version
 
@@ -153,6 +196,8 @@ class Customer(_Body):
     test_clock: ClockId | None
     personal: Personal | None
     payment_method: PaymentMethod | None
+    billing_day: int | None
+    billed_together: bool
     created: Instant
     version: Version
 
@@ -160,8 +205,52 @@ class Customer(_Body):
 SubscriptionState = Literal["trial", "active", "grace", "suspended", "cancelled", "expired"]
 
 
+class AddOn(_Body):
+    id: str
+    bundle: BundleId
+    price: PriceId
+    price_version: int
+    quantity: str
+    amount: Amount
+    interval: Interval
+
+
+class Pause(_Body):
+    """At rest since ``paused_at``, until ``resumes_at`` (null: until it is resumed)."""
+
+    paused_at: Instant
+    resumes_at: Instant | None
+    billing: Literal["stopped", "continued"]
+    entitlements: Literal["kept", "withdrawn"]
+
+
+class Discount(_Body):
+    """What a coupon takes off: ``percent``, or an ``amount`` a period, off ``item`` (null: all items, of an amount the base); for
+    so many ``periods`` that begin from ``since`` on, none after ``until``.
+    """
+
+    coupon: CouponId
+    name: str
+    percent: str | None
+    amount: Amount | None
+    item: str | None
+    periods: int | None
+    since: Instant
+    until: Instant | None
+
+
+class Transfer(_Body):
+    """Another customer will have it, as of ``at``, as ``subscription``."""
+
+    customer: CustomerId
+    subscription: SubscriptionId
+    at: Instant
+
+
 class Subscription(_Body):
-    """``current_period`` is the last period billed; ``access`` holds until ``access_until`` where that is set."""
+    """``current_period`` is the last period billed; ``access`` holds until ``access_until`` where that is set. ``bundle`` to
+    ``interval`` are of the base, beside which the ``add_ons`` are sold.
+    """
 
     object: Literal["subscription"] = "subscription"
     id: SubscriptionId
@@ -170,15 +259,23 @@ class Subscription(_Body):
     bundle: BundleId
     price: PriceId
     price_version: int
+    quantity: str
     state: SubscriptionState
     amount: Amount
     interval: Interval
+    add_ons: list[AddOn]
     timezone: Zone
     started_at: Instant
     trial_ends_at: Instant | None
     term_ends_at: Instant | None
     current_period: Period | None
+    change_at: Instant | None
     cancel_at: Instant | None
+    pause: Pause | None
+    discounts: list[Discount]
+    transfer: Transfer | None
+    transferred_from: SubscriptionId | None
+    gives_up_at: Instant | None
     ended_at: Instant | None
     access: bool
     access_until: Instant | None
@@ -186,14 +283,27 @@ class Subscription(_Body):
     version: Version
 
 
+InvoiceLineKind = Literal["recurring", "proration", "one_off", "usage", "discount", "tax", "credit"]
+
+
 class InvoiceLine(_Body):
-    kind: str
+    """What is owed, or taken back where ``amount`` is negative: for a ``charge`` of an ``item`` that a subscription sells, or a
+    ``discount`` on it; what a client named has none of them. Credit notes gave up what is ``waived``.
+    """
+
+    kind: InvoiceLineKind
     description: str
-    bundle: BundleId
-    price: PriceId
-    price_version: int
+    subscription: SubscriptionId | None
+    item: str | None
+    charge: str | None
+    discount: CouponId | None
+    bundle: BundleId | None
+    price: PriceId | None
+    price_version: int | None
+    quantity: str
     period: Period
-    amount: Amount
+    amount: SignedAmount
+    waived: Amount
 
 
 class AppliedPayment(_Body):
@@ -202,27 +312,56 @@ class AppliedPayment(_Body):
     applied_at: Instant
 
 
-InvoiceStatus = Literal["open", "paid"]
+InvoiceStatus = Literal["draft", "open", "paid", "uncollectible", "void"]
+
+
+class CreditedLine(_Body):
+    """``line`` is counted from 1."""
+
+    line: int
+    amount: Amount
+
+
+class CreditNote(_Body):
+    """What was given up of an invoice; ``to_account``: so much of it was paid already."""
+
+    number: str
+    lines: list[CreditedLine]
+    amount: Amount
+    to_account: Amount
+    reason: str
+    issued_at: Instant
 
 
 class Invoice(_Body):
-    """One invoice is one document: what is owed for which period, and what paid it (``paid_at``: open became 0)."""
+    """One invoice is one document: what is owed for which period, and what paid it (``paid_at``: open became 0).
+
+    ``open`` = ``total`` - ``credit_applied`` + ``credited`` - Σ payments - Σ (credit notes - what of them went to the account) -
+    ``written_off``; a total below 0 is ``credited`` to the account. A draft has no number, and nothing open; what is void has
+    nothing open. ``subscription`` is null where there are several, or none.
+    """
 
     object: Literal["invoice"] = "invoice"
     id: InvoiceId
-    number: InvoiceNumber
+    number: InvoiceNumber | None
     customer: CustomerId
-    subscription: SubscriptionId
+    subscription: SubscriptionId | None
+    subscriptions: list[SubscriptionId]
     storefront: StorefrontId
     status: InvoiceStatus
     currency: str
     lines: list[InvoiceLine]
-    total: Amount
+    total: SignedAmount
+    credit_applied: Amount
+    credited: Amount
+    written_off: Amount
     open: Amount
-    issued_at: Instant
-    due_at: Instant
+    finalizes_at: Instant | None
+    issued_at: Instant | None
+    due_at: Instant | None
     paid_at: Instant | None
     payments: list[AppliedPayment]
+    credit_notes: list[CreditNote]
     version: Version
 
 
@@ -245,19 +384,22 @@ PaymentState = Literal["waiting", "pending", "captured", "failed", "unknown", "a
 
 
 class Payment(_Body):
-    """``applied`` went to the invoice, ``surplus`` to the account's balance; ``paid_at``: captured, or paid elsewhere."""
+    """``applied`` went to the invoice, ``surplus`` to the account's balance, and ``refunded`` was paid back since; ``paid_at``:
+    captured, or paid elsewhere.
+    """
 
     object: Literal["payment"] = "payment"
     id: PaymentId
     invoice: InvoiceId
     customer: CustomerId
-    subscription: SubscriptionId
+    subscription: SubscriptionId | None
     storefront: StorefrontId
     purpose: Literal["automatic", "manual", "recorded"]
     state: PaymentState
     amount: Amount
     applied: Amount
     surplus: Amount
+    refunded: Amount
     attempts: list[Attempt]
     retry_at: Instant | None
     paid_at: Instant | None
@@ -297,82 +439,29 @@ class EntitlementCheck(_Body):
 
 
 class Balance(_Body):
-    """Σ surplus of a customer's payments, by currency."""
+    """By currency: Σ surplus of a customer's payments, and the account's credit, which the next invoices use."""
 
     object: Literal["balance"] = "balance"
     customer: CustomerId
     surplus: list[Amount]
+    credit: list[Amount]
 
 
-class FieldChange(_Body):
-    before: Any
-    after: Any
+class Usage(_Body):
+    """One record of what was used. ``usage`` is the stream of its subscription's, meter's and month's."""
 
-
-class HistoryEvent(_Body):
-    """One event of a stream: who, when (business time ``at``, recording time ``recorded_at``), what, and what it changed."""
-
-    object: Literal["event"] = "event"
-    id: str
-    type: str
-    version: Version
-    actor: str | None
-    reason: str | None
+    object: Literal["usage"] = "usage"
+    usage: Annotated[str, Field(examples=["use_1191a7566c0d12b7a2f6c1f0e9d4"])]
+    customer: CustomerId
+    subscription: SubscriptionId
+    meter: MeterId
     at: Instant
-    recorded_at: Instant
-    position: str
-    hash: str
-    data: dict[str, Any]
-    changes: dict[str, FieldChange]
-
-
-Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Decimal = Annotated[str, Field(pattern="^[0-9]+$", examples=["812"])]
-
-
-class CloudEvent(_Body):
-    """An event as it stands in the log, in CloudEvents' JSON: every attribute of its record is text, ``data`` is its value.
-
-    ``position`` and ``previoussequence`` are the feed's own: where it stands, and the sequence, in the same partition, of the
-    event shown before it under the same filter (``0``: it is the first).
-    """
-
-    specversion: Literal["1.0"]
-    id: str
+    quantity: Annotated[str | None, Field(examples=["12"])]
+    value: str | None
     source: str
-    type: Annotated[str, Field(examples=["subscription.cancelled.v1"])]
-    subject: str
-    time: Instant
-    dataschema: str
-    datacontenttype: Literal["application/json"]
-    partitionkey: str
-    sequence: Decimal
-    streamversion: Decimal
-    term: Decimal
-    tenant: TenantId
-    storefront: StorefrontId | None = None
-    actor: str | None = None
-    reason: str | None = None
-    commandid: str
-    commandindex: Decimal
-    commandcount: Decimal
-    fingerprint: str | None = None
-    catalogsequence: Decimal | None = None
-    traceparent: str | None = None
-    previoushash: Hash
-    hash: Hash
-    position: Annotated[str, Field(examples=["3@812"])]
-    previoussequence: Decimal
-    data: dict[str, Any]
-
-
-class EventPage(_Body):
-    """Events in the order of their recording. ``next_cursor`` goes on after them, also where there is none."""
-
-    object: Literal["list"] = "list"
-    data: list[CloudEvent]
-    has_more: bool
-    next_cursor: Annotated[str, Field(examples=["3@812,catalog@9"])]
+    record: str
+    created: Instant
+    version: Version
 
 
 class Page(_Body, Generic[Resource]):
@@ -382,6 +471,24 @@ class Page(_Body, Generic[Resource]):
     data: list[Resource]
     has_more: bool
     next_cursor: str | None
+
+
+class PreviewedEvent(_Body):
+    """An event that would be appended to ``stream``; what is sealed in the log is sealed here."""
+
+    type: Annotated[str, Field(examples=["subscription.changed.v1"])]
+    stream: str
+    data: dict[str, Any]
+
+
+class Preview(_Body):
+    """What a command would do: the ``resource`` as it would be, all ``events`` in their order, and every invoice that they make
+    or change. None of these where it was done before, under the same key. Ids of what would be made hang on the key.
+    """
+
+    object: Literal["preview"] = "preview"
+    events: list[PreviewedEvent]
+    invoices: list[Invoice]
 
 
 class Receipt(_Body):

@@ -18,7 +18,7 @@ from commands.catalog.slugs import Slug
 from domain.catalog.terms import Interval
 from domain.errors import RuleViolated
 from domain.money import Currency
-from domain.subscription.periods import check_timezone
+from domain.pricing.calendar import check_timezone
 from infra.importing.errors import ImportFailed
 
 PERSONAL = ("name", "email", "address", "phone")

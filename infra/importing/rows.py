@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import RuleViolated
 from domain.money import Currency, Money
-from domain.subscription import periods
+from domain.pricing import calendar
 from infra.importing.amounts import parse_amount
 from infra.importing.errors import ImportFailed
 from infra.importing.mapping import PERSONAL, ImportMapping
@@ -139,8 +139,9 @@ def _starts(mapping: ImportMapping, as_of: datetime) -> Callable[[int], datetime
 
     @cache
     def start_at(count: int) -> datetime:
-        start = periods.add(as_of, timezone, interval.unit, -count * interval.count)
-        begun = periods.first_index_from(start, timezone, interval, as_of)
+        start = calendar.add(as_of, timezone, interval.unit, -count * interval.count)
+        counted = calendar.Calendar(anchor=start, timezone=timezone, interval=interval)
+        begun = counted.index_at(as_of - timedelta.resolution) + 1 if start < as_of else 0
         if begun != count:
             raise ImportFailed(
                 f"{count} periods that end at {as_of.isoformat()} cannot be counted back ({start.isoformat()} begins {begun}): "

@@ -64,4 +64,5 @@ def _state(state: NodeState, counts: WindowCounts) -> Iterator[Metric]:
     yield gauge("commands_waiting_limit", "How many may wait for their turn.", state.waiting_max)
     yield gauge("charges_in_progress", "Calls to payment providers that run.", state.charging)
     yield gauge("charges_open", "Payment attempts in the log without an outcome.", state.charges_open)
+    yield gauge("transfers_open", "Transfers of subscriptions in the log without an answer.", state.transfers_open)
     yield gauge("timers_late_seconds", "How long the timer that waits longest has been due.", state.timers_late_s)

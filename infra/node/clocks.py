@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 TICK_S = 0.2
 BUSY_S = 0.005
 WAITING_MAX = 24  # of a partition's timers and outcomes, before further timers wait
+RESTING_TIMERS = 20  # as many of a customer whose timers wait are passed over, before they hide others
 BATCH = 1000
 CUSTOMERS_AT_ONCE = 256
 
@@ -54,7 +55,9 @@ class Clocks:
         Bounded by what waits already: a million renewals at midnight must leave room for a client's command.
         """
         now = partition.now()
-        due = partition.queries.due_timers("", now, inclusive=True, limit=2 * WAITING_MAX)
+        limit = 2 * WAITING_MAX + RESTING_TIMERS * len(partition.resting)
+        found = partition.queries.due_timers("", now, inclusive=True, limit=limit)
+        due = [timer for timer in found if not partition.rests(timer.key, now)]
         for timer in due:
             if timer.kind == CHECK:
                 self._check(partition, timer.key, timer.stream, timer.due, now)
@@ -68,7 +71,7 @@ class Clocks:
     def _check(self, partition: Served, key: str, stream: str, due: datetime, at: datetime) -> None:
         payment = partition.shard.current(key, stream)
         if isinstance(payment, Payment) and payment.check_at == due:
-            self._effects.start(payment, at)
+            self._effects.charge(payment, at)
 
     async def advance(self, clock: Clock, partitions: Iterable[Served]) -> None:
         """Do, customer by customer, all that was due before the clock's time; raises Unavailable where a partition is lost

@@ -12,9 +12,11 @@ import orjson
 from commands.api_forward import Reply, Request, node_key
 from commands.ports import NotServed, Unavailable
 from domain.catalog.aggregates import Clock
+from domain.subscription.values import Handover
 from infra.node.owners import Owners
 from infra.node.peers import Peers
 
+TRANSFER_LIMIT_S = 30.0
 # As long as a client waits for the advance of a test clock.
 ADVANCE_LIMIT_S = 300.0
 REPORT_LIMIT_S = 2.0
@@ -47,6 +49,23 @@ class Cluster:
         if reply.status != 200:
             raise Unavailable("partition_not_served", f"Partition {partition} was not advanced: {found.get('detail')}")
         return int(found["sequence"])
+
+    async def take_over(self, partition: str, handover: Handover, here: Callable[[], Awaitable[str | None]]) -> str | None:
+        """Have a partition's owner, which ``here`` is where it is this node, go on with a subscription for one of its customers;
+        gives the code of the refusal, if that is refused. Raises Unavailable.
+        """
+
+        async def answered_here() -> Reply:
+            return Reply(200, {}, orjson.dumps({"refused": await here()}))
+
+        body = handover.model_dump_json().encode()
+        request = Request("POST", "/v1/cluster/transfers", self._headers, body, TRANSFER_LIMIT_S)
+        reply = await self._peers.forward(partition, request, answered_here)
+        found = orjson.loads(reply.body)
+        if reply.status != 200:
+            raise Unavailable("partition_not_served", f"Partition {partition} did not answer: {found.get('detail')}")
+        refused: str | None = found["refused"]
+        return refused
 
     async def reports(self, own: dict[str, Any]) -> list[dict[str, Any]]:
         """How each node is, this one's ``own`` report among them; of one that does not answer, what the group of owners says."""

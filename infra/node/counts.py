@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from commands.ports import Answer, OutcomeUnknown, QueueFull, Unavailable
+from commands.ports import Answer, OutcomeUnknown, Preview, QueueFull, Unavailable
 from domain.errors import Refusal
 from infra.counts import Histogram
 
@@ -20,8 +20,11 @@ class NodeCounts:
     commands: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     charges: defaultdict[tuple[str, str], Histogram] = field(default_factory=lambda: defaultdict(Histogram))
 
-    def answered(self, name: str, answer: Answer) -> None:
-        self.commands[name, "replayed" if answer.replayed else "committed", ""] += 1
+    def answered(self, name: str, answer: Answer | Preview) -> None:
+        if isinstance(answer, Preview):
+            self.commands[name, "previewed", ""] += 1
+        else:
+            self.commands[name, "replayed" if answer.replayed else "committed", ""] += 1
 
     def failed(self, name: str, error: Refusal | Unavailable) -> None:
         if isinstance(error, QueueFull) and not error.quota.full:
@@ -36,7 +39,8 @@ class NodeCounts:
 class NodeState:
     """``sequences`` are the last committed of the partitions that are served; ``waiting`` how many commands each of them has in
     hand, of which ``waiting_max`` may wait for their turn; ``charging`` calls run, and ``charges_open`` attempts have no outcome
-    in the log; ``timers_late_s`` is how long the timer that waits longest has been due. ``unready`` says what keeps commands out.
+    in the log, ``transfers_open`` transfers no answer; ``timers_late_s`` is how long the timer that waits longest has been due.
+    ``unready`` says what keeps commands out.
     """
 
     assigned: frozenset[str]
@@ -46,5 +50,6 @@ class NodeState:
     waiting_max: int
     charging: int
     charges_open: int
+    transfers_open: int
     timers_late_s: float
     unready: tuple[str, ...]

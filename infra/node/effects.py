@@ -1,26 +1,23 @@
-"""Payment attempts: the call to the provider after the attempt is committed, and the outcome as a command.
+"""What a commit sets going outside of its partition, and what came of it as a command: charges, and transfers to other customers.
 
-A call whose end is not seen is made again with the same key (after a restart, too); what came of it is decided by the payment.
+What has no end that was seen is begun again, after a restart, too: with the same key, so that it is done once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
 
 from commands.command import Command
-from commands.payment.settle import outcome_command
-from commands.ports import Answer, ChargeOutcome, NotServed, Unavailable, Unknown
-from domain.customer.events import PaymentMethod
+from commands.ports import Answer, NotServed, Unavailable
 from domain.errors import Refusal
 from domain.payment.aggregate import Payment
-from domain.payment.events import PaymentAttemptStarted
-from infra.node.counts import NodeCounts
-from infra.psp.registry import Gateways
+from domain.subscription.aggregate import Subscription
+from infra.node.charges import Charges
+from infra.node.transfers import Transfers
 
 _log = structlog.get_logger(__name__)
 
@@ -28,90 +25,74 @@ RETRY_S = 0.5
 
 
 class Effects:
-    """Runs at most one call a payment. ``submit`` takes the outcome's command, and raises Unavailable while it cannot."""
+    """Runs at most one for a payment or subscription. ``submit`` takes the outcome's command, and raises Unavailable while it
+    cannot.
+    """
 
-    def __init__(self, gateways: Gateways, submit: Callable[[Command], Awaitable[Answer]], counts: NodeCounts) -> None:
-        self._gateways = gateways
+    def __init__(self, charges: Charges, transfers: Transfers, submit: Callable[[Command], Awaitable[Answer]]) -> None:
+        self._charges = charges
+        self._transfers = transfers
         self._submit = submit
-        self._counts = counts
         self._running: dict[str, asyncio.Task[None]] = {}
         self._customers: dict[str, set[str]] = {}
 
-    def start(self, payment: Payment, at: datetime) -> asyncio.Task[None]:
+    def charge(self, payment: Payment, at: datetime) -> None:
         """Send the payment's running attempt, unless that is being done; ``at`` is the outcome's time on a test clock."""
-        running = self._running.get(payment.id)
-        if running is not None:
-            return running
-        task = asyncio.get_running_loop().create_task(self._run(payment, at))
-        self._running[payment.id] = task
-        self._customers.setdefault(payment.customer, set()).add(payment.id)
-        return task
+        self._start(payment.id, payment.customer, lambda: self._charges.outcome(payment, at))
 
-    async def _run(self, payment: Payment, at: datetime) -> None:
+    def transfer(self, subscription: Subscription, clock: str | None) -> None:
+        """Hand a subscription over, unless that is being done; ``clock`` is its customer's test clock."""
+        self._start(subscription.id, subscription.customer, lambda: self._transfers.outcome(subscription, clock))
+
+    def _start(self, stream: str, customer: str, outcome: Callable[[], Awaitable[Command]]) -> None:
+        if stream not in self._running:
+            self._running[stream] = asyncio.get_running_loop().create_task(self._run(stream, customer, outcome))
+            self._customers.setdefault(customer, set()).add(stream)
+
+    async def _run(self, stream: str, customer: str, outcome: Callable[[], Awaitable[Command]]) -> None:
         try:
-            await self._settle(payment, at)
+            await self._settle(await outcome())
         except Exception:  # told here: nobody may be waiting, and the open effect is tried again at the next start
-            _log.exception("payment attempt failed to settle", payment=payment.id, attempt=payment.attempts)
+            _log.exception("effect failed to settle", stream=stream)
         finally:
-            del self._running[payment.id]
-            customer = self._customers[payment.customer]
-            customer.discard(payment.id)
-            if not customer:
-                del self._customers[payment.customer]
+            del self._running[stream]
+            streams = self._customers[customer]
+            streams.discard(stream)
+            if not streams:
+                del self._customers[customer]
 
-    async def _settle(self, payment: Payment, at: datetime) -> None:
-        attempt = payment.attempt
-        assert attempt is not None
-        assert attempt.method is not None
-        outcome = Unknown() if at >= attempt.key_expires_at else await self._charge(payment, attempt, attempt.method)
-        command = outcome_command(payment, outcome, at)
+    async def _settle(self, command: Command) -> None:
         while True:
             try:
                 await self._submit(command)
                 return
             except Refusal as refusal:
-                _log.warning("outcome refused", payment=payment.id, attempt=payment.attempts, refusal=refusal.code)
+                _log.warning("outcome refused", command=command.id, refusal=refusal.code)
                 return
             except NotServed:
-                return  # whoever owns the partition next sends the attempt again
+                return  # whoever owns the partition next begins again
             except Unavailable:
                 await asyncio.sleep(RETRY_S)
 
-    async def _charge(self, payment: Payment, attempt: PaymentAttemptStarted, method: PaymentMethod) -> ChargeOutcome:
-        begun = time.perf_counter()
-        outcome = await self._call(payment, attempt, method)
-        name = type(outcome).__name__.lower()
-        self._counts.charges[method.provider, name].observe(time.perf_counter() - begun)
-        return outcome
+    def charging(self) -> int:
+        """How many calls to providers run."""
+        return self._charges.running
 
-    async def _call(self, payment: Payment, attempt: PaymentAttemptStarted, method: PaymentMethod) -> ChargeOutcome:
-        try:
-            return await self._gateways[method.provider].charge(
-                key=attempt.key, token=method.token, account=payment.customer, amount=attempt.amount
-            )
-        except Exception:  # whatever went wrong, the money may have moved: only the provider's final state tells
-            _log.exception("provider call failed", payment=payment.id, attempt=payment.attempts)
-            return Unknown()
-
-    def __len__(self) -> int:
-        """How many calls run."""
-        return len(self._running)
-
-    def running(self, payment: str) -> asyncio.Task[None] | None:
-        """The call that runs for a payment, if one does."""
-        return self._running.get(payment)
+    def running(self, stream: str) -> asyncio.Task[None] | None:
+        """What runs for a payment or subscription, if something does."""
+        return self._running.get(stream)
 
     async def idle(self, customer: str) -> None:
-        """Wait until no call runs for a customer."""
-        while tasks := [self._running[payment] for payment in self._customers.get(customer, ())]:
+        """Wait until nothing runs for a customer."""
+        while tasks := [self._running[stream] for stream in self._customers.get(customer, ())]:
             await asyncio.wait(tasks)
 
     def customers(self) -> list[str]:
-        """Customers for whom a call runs."""
+        """Customers for whom something runs."""
         return list(self._customers)
 
     async def close(self) -> None:
-        """Stop waiting for providers: open attempts stay open in the log."""
+        """Wait for nothing any more: what is open stays open in the log."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()

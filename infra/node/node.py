@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from opentelemetry.trace import Tracer
 
 from commands.catalog.view import CatalogView
 from commands.command import Command
-from commands.ports import Answer, NotServed, OutcomeUnknown, Succession, Unavailable, Vault
+from commands.ports import Answer, NotServed, OutcomeUnknown, Preview, Settled, Succession, Unavailable, Vault
 from commands.shard import Decided, Shard
+from commands.subscription.transfer import STEP
 from domain import ids
 from domain.catalog.aggregates import Clock
 from domain.catalog.events import ClockAdvanced
 from domain.errors import NotFound, Refusal, RuleViolated
-from domain.event import Event
+from domain.event import Aggregate, Event
 from domain.payment.aggregate import Payment
+from domain.subscription.aggregate import Subscription
+from domain.subscription.values import Handover
 from infra.eventlog.counts import WindowCounts
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.listener import Committed, Listener
@@ -30,6 +35,7 @@ from infra.eventlog.reader import ReaderState
 from infra.eventlog.record import CATALOG
 from infra.node.advances import Advances
 from infra.node.catalog import NodeCatalog
+from infra.node.charges import Charges
 from infra.node.clocks import Clocks
 from infra.node.cluster import Cluster
 from infra.node.counts import NodeCounts, NodeState
@@ -40,8 +46,9 @@ from infra.node.partitions import Partitions
 from infra.node.queue import Places
 from infra.node.report import report
 from infra.node.spans import CommandSpans
-from infra.node.streams import IndexStreams
+from infra.node.streams import CHARGE, TRANSFER, IndexStreams
 from infra.node.tenants import Tenants
+from infra.node.transfers import Transfers
 from infra.node.window import Window
 from infra.psp.registry import Gateways
 
@@ -88,7 +95,8 @@ class Node:
         self._leaving: asyncio.Task[None] | None = None
         self.counts = NodeCounts()
         self._spans = None if tracer is None else CommandSpans(tracer)
-        self._effects = Effects(gateways, self._submit_own, self.counts)
+        self._transfers = Transfers(len(self._ledger), self._submit_own, cluster)
+        self._effects = Effects(Charges(gateways, self.counts), self._transfers, self._submit_own)
         self._clocks = Clocks(self._deciding, self._effects)
         self._listener = LoopListener(self)
         self._window = window(self._listener)
@@ -162,6 +170,13 @@ class Node:
     # The port of the API
 
     def submit(self, command: Command, succession: Succession | None = None) -> Awaitable[Answer]:
+        return cast(Awaitable[Answer], self._ask(command, succession))
+
+    def preview(self, command: Command) -> Awaitable[Preview]:
+        return cast(Awaitable[Preview], self._ask(replace(command, dry_run=True)))
+
+    def _ask(self, command: Command, succession: Succession | None = None) -> Awaitable[Answer | Preview]:
+        """An Answer, or a Preview where it is a dry run."""
         try:
             future = self._accept(command, succession)
         except Unavailable as unavailable:
@@ -175,8 +190,8 @@ class Node:
         return CATALOG in self._partitions.served
 
     async def _decided(
-        self, command: Command, succession: Succession | None, future: asyncio.Future[Answer], seen: int
-    ) -> Answer:
+        self, command: Command, succession: Succession | None, future: asyncio.Future[Answer | Preview], seen: int
+    ) -> Answer | Preview:
         """The answer; a refusal perhaps for want of something that the catalog has by now is decided once more."""
         try:
             return await future
@@ -185,7 +200,7 @@ class Node:
                 raise
             return await self._accept(command, succession)
 
-    def _accept(self, command: Command, succession: Succession | None) -> asyncio.Future[Answer]:
+    def _accept(self, command: Command, succession: Succession | None) -> asyncio.Future[Answer | Preview]:
         if self._closing:
             raise NotServed(self._name_of(command), "This node is shutting down.", "shutting_down")
         return self._home_of(command).accept(command, self._loop.time() + ANSWER_LIMIT_S, succession).future
@@ -196,7 +211,9 @@ class Node:
         """
         served = self._home_of(command)
         served.fire_due(command.key)
-        return await served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S).future
+        answer = await served.enqueue(command, deadline=self._loop.time() + ANSWER_LIMIT_S).future
+        assert isinstance(answer, Answer)
+        return answer
 
     def _name_of(self, command: Command) -> str:
         return ids.partition_of(command.customer, len(self._ledger)) if command.customer else CATALOG
@@ -215,9 +232,7 @@ class Node:
         return self._catalog.is_read and self.catalog.sequence >= served.catalog_sequence
 
     def customer_of(self, tenant: str, id: str) -> str:
-        kind = {ids.CUSTOMER: "customer", ids.SUBSCRIPTION: "subscription", ids.INVOICE: "invoice", ids.PAYMENT: "payment"}.get(
-            id[:3]
-        )
+        kind = ids.KINDS.get(id[:3])
         if kind is None or not ids.is_id(id, id[:3]):
             raise NotFound(kind or "resource", id)
         home = self._partitions.get(ids.partition_of(id, len(self._ledger))).shard.home(id)
@@ -225,14 +240,17 @@ class Node:
             raise NotFound(kind, id)
         return home.partition("/")[2]
 
-    async def settled(self, payment: Payment, timeout_s: float) -> tuple[Payment, str]:
-        served = self._partitions.get(ids.partition_of(payment.id, len(self._ledger)))
-        running = self._effects.running(payment.id)
+    async def settled(self, aggregate: Settled, timeout_s: float) -> tuple[Settled, str]:
+        served = self._partitions.get(ids.partition_of(aggregate.id, len(self._ledger)))
+        running = self._effects.running(aggregate.id)
         if running is not None:
             await asyncio.wait([running], timeout=timeout_s)
-        latest = served.checked().streams.load(payment.id)
-        assert isinstance(latest, Payment)
+        latest = served.checked().streams.load(aggregate.id)
+        assert isinstance(latest, type(aggregate))
         return latest, f"{served.name}@{served.sequence}"
+
+    async def take_over(self, handover: Handover) -> str | None:
+        return await self._transfers.here(handover)
 
     async def advance(self, clock: Clock) -> list[str]:
         return await self._advances.everywhere(clock, self._ledger)
@@ -264,6 +282,7 @@ class Node:
     def state(self) -> NodeState:
         """What it has in hand just now."""
         served = list(self._partitions.served.values())
+        effects = Counter(row.effect for each in served for row in each.queries.open_effects())
         due = [timer.due for each in served for timer in each.queries.due_timers("", each.now(), inclusive=True, limit=1)]
         return NodeState(
             assigned=self._partitions.assigned,
@@ -271,8 +290,9 @@ class Node:
             sequences={each.name: each.sequence for each in served},
             waiting={each.name: len(each.unsettled) + len(each.waiting) for each in served},
             waiting_max=self._places.limit,
-            charging=len(self._effects),
-            charges_open=sum(len(each.queries.open_effects()) for each in served),
+            charging=self._effects.charging(),
+            charges_open=effects[CHARGE],
+            transfers_open=effects[TRANSFER],
             timers_late_s=(self._clock() - min(due)).total_seconds() if due else 0.0,
             unready=tuple(self.unready()),
         )
@@ -333,19 +353,20 @@ class Node:
         for served in beginning:
             served.begun = True
             for row in served.queries.open_effects():
-                payment = served.shard.current(row.key, row.stream)
-                if isinstance(payment, Payment) and payment.attempt is not None and payment.state == "pending":
-                    self._start_effect(served, payment)
+                self._start_effect(served, served.shard.current(row.key, row.stream))
         if beginning:
             self._advances.resume()
 
-    def _start_effect(self, served: Served, payment: Payment) -> None:
+    def _start_effect(self, served: Served, of: Aggregate | None) -> None:
         """The outcome of an attempt belongs to the attempt's time for a customer on a test clock; else it is dated when it
         comes.
         """
-        assert payment.attempt is not None
-        on_clock = served.shard.on_clock(f"{payment.tenant}/{payment.customer}")
-        self._effects.start(payment, payment.attempt.timestamp if on_clock else served.now())
+        if isinstance(of, Payment) and of.state == "pending":
+            assert of.attempt is not None
+            on_clock = served.shard.on_clock(f"{of.tenant}/{of.customer}")
+            self._effects.charge(of, of.attempt.timestamp if on_clock else served.now())
+        elif isinstance(of, Subscription) and of.transferring:
+            self._effects.transfer(of, served.shard.clock_of(f"{of.tenant}/{of.customer}"))
 
     def on_broken(self, name: str, error: Exception) -> None:
         self._partitions.broken[name] = str(error)
@@ -387,9 +408,8 @@ class Node:
         for key, wrapped in decided.data_keys.items():
             self._vault.remember(key, wrapped)
         for aggregate in decided.touched:
-            if isinstance(aggregate, Payment) and aggregate.state == "pending":
-                self._start_effect(served, aggregate)
-        if decided.command.from_client and served.shard.overdue(decided.command.key):
+            self._start_effect(served, aggregate)
+        if (decided.command.from_client or decided.command.actor == STEP) and served.shard.overdue(decided.command.key):
             self._advances.resume()
 
     def on_proved(self) -> None:

@@ -6,15 +6,15 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from time import time_ns
 
 import structlog
 from opentelemetry.trace import Span
 
 from commands.command import Command
-from commands.ports import Answer, NotServed, QueueFull, Remembered, Succession, Unavailable
+from commands.ports import Answer, NotServed, Preview, QueueFull, Quota, Remembered, Succession, Unavailable
 from commands.shard import Decided, Replay, Shard
 from commands.timers import TIMER, timer_command
 from domain.errors import Refusal
@@ -29,6 +29,9 @@ from infra.node.tenants import AHEAD_MAX, Tenants
 
 _log = structlog.get_logger(__name__)
 
+# Until a timer that could not be decided is tried again.
+REST = timedelta(seconds=10)
+
 
 @dataclass(slots=True, eq=False)
 class Ticket:
@@ -38,9 +41,9 @@ class Ticket:
     """
 
     command: Command
-    future: asyncio.Future[Answer]
+    future: asyncio.Future[Answer | Preview]
     counts: NodeCounts
-    decision: Decided | Replay | Refusal | None = None
+    decision: Decided | Replay | Preview | Refusal | None = None
     decided_at: datetime | None = None
     original: Ticket | None = None
     committed: Committed | None = None
@@ -55,7 +58,7 @@ class Served:
     thread.
 
     ``unsettled`` is decided and waits for its window, in order; those of them that no client sent are in ``own`` as well.
-    ``waiting`` is not decided yet.
+    ``waiting`` is not decided yet. ``resting`` are customers of whom a timer could not be decided, until when.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Served:
         self.waiting = FairQueue[Ticket](name, places)
         self.unsettled: dict[Ticket, None] = {}
         self.own: set[Ticket] = set()
+        self.resting: dict[str, datetime] = {}
         self._tenants = tenants
         self._on_way: Counter[str] = Counter()
         self.gone = False
@@ -114,16 +118,32 @@ class Served:
             await asyncio.wait(futures)
 
     def fire_due(self, key: str, at_most: int = sys.maxsize) -> None:
-        """Let every timer of a customer that is due by now go first."""
+        """Let every timer of a customer that is due by now go first. One that cannot be decided keeps only this customer's timers
+        from going on, for a while: whatever is wrong with it, others are served.
+        """
         now = self.now()
+        if self.rests(key, now):
+            return
         while at_most > 0 and (timer := self.shard.next_due(key, now)) is not None:
             tenant, _, customer = key.partition("/")
-            ticket = self.enqueue(timer_command(tenant, customer, timer.stream, timer.kind, timer.due))
+            try:
+                ticket = self.enqueue(timer_command(tenant, customer, timer.stream, timer.kind, timer.due))
+            except Exception:
+                _log.exception("timer failed", stream=timer.stream, kind=timer.kind)
+                self.resting[key] = now + REST
+                return
             ticket.future.add_done_callback(_retrieved)
             if isinstance(ticket.decision, Refusal):
                 _log.error("timer refused", stream=timer.stream, kind=timer.kind, refusal=str(ticket.decision))
+                self.resting[key] = now + REST
                 return
             at_most -= 1
+
+    def rests(self, key: str, now: datetime) -> bool:
+        """Whether a customer's timers wait, since one could not be decided."""
+        if key in self.resting and self.resting[key] <= now:
+            del self.resting[key]
+        return key in self.resting
 
     def accept(self, command: Command, deadline: float, succession: Succession | None) -> Ticket:
         """A client's: decide it, or let it wait for its turn; what `enqueue` says holds. Raises QueueFull."""
@@ -174,7 +194,9 @@ class Served:
         return Ticket(command, future, self._counts, deadline=deadline, succession=succession)
 
     def admit(self, ticket: Ticket) -> None:
-        """Decide (again) on the present state. Refusals and replays wait too: the state they rest on has to commit first."""
+        """Decide (again) on the present state. Refusals, replays and previews wait too: the state they rest on has to commit
+        first.
+        """
         if ticket.succession is not None and ticket.succession.broken:
             fail(ticket, Unavailable("earlier_unavailable", "A command before it was not done: first that one."))
             return
@@ -184,7 +206,8 @@ class Served:
         ticket.original = None  # decided again, it may be no replay of that one any more
         key = (command.key, command.id)
         try:
-            decision = ticket.decision = self.shard.decide(command, now)
+            decide = self.shard.preview if command.dry_run else self.shard.decide
+            decision = ticket.decision = decide(command, now)
         except Refusal as refusal:
             ticket.decision = refusal
             if refusal.retryable:
@@ -192,7 +215,7 @@ class Served:
         else:
             if isinstance(decision, Replay):
                 ticket.original = self._by_id.get(key) if isinstance(decision.of, Decided) else None
-            else:
+            elif isinstance(decision, Decided):
                 self._by_id[key] = ticket
                 ticket.appended = True
                 append = self._append(decision)
@@ -244,7 +267,7 @@ class Served:
                 fail(ticket, decision)
             else:
                 assert decision is not None
-                answer = self._answer(ticket, decision)
+                answer = self._shown(ticket, decision)
                 self._counts.answered(ticket.command.name, answer)
                 ticket.future.set_result(answer)
         return decision if isinstance(decision, Decided) else None
@@ -261,9 +284,17 @@ class Served:
         else:
             del self._on_way[ticket.command.tenant]
 
-    def _answer(self, ticket: Ticket, decision: Decided | Replay) -> Answer:
-        replayed = not ticket.appended
+    def _shown(self, ticket: Ticket, decision: Decided | Replay | Preview) -> Answer | Preview:
         quota = self.waiting.quota(ticket.command.tenant) if self.waiting else None
+        if isinstance(decision, Preview):
+            return replace(decision, position=f"{self.name}@{self.sequence}", quota=quota)
+        answer = self._answer(ticket, decision, quota)
+        if ticket.command.dry_run:
+            return Preview(answer.target, position=answer.position, replayed=True, quota=quota)
+        return answer
+
+    def _answer(self, ticket: Ticket, decision: Decided | Replay, quota: Quota | None) -> Answer:
+        replayed = not ticket.appended
         if isinstance(decision, Replay) and isinstance(decision.of, Remembered):
             seen = decision.of
             target = self.streams.load(seen.stream, seen.version)
@@ -326,7 +357,7 @@ def _break(ticket: Ticket) -> None:
         ticket.succession.broken = True
 
 
-def _retrieved(future: asyncio.Future[Answer]) -> None:
+def _retrieved(future: asyncio.Future[Answer | Preview]) -> None:
     """A timer's future has nobody who waits; its error is not lost, it is told where it arises."""
     if not future.cancelled():
         future.exception()

@@ -9,14 +9,18 @@ from commands.ports import Past, Remembered, Timers
 from commands.shard import open_parent
 from domain.customer.aggregate import Customer
 from domain.event import Aggregate
-from domain.ids import INVOICE
+from domain.invoice.aggregate import Invoice
 from domain.payment.aggregate import Payment
 from domain.registry import UnknownEvent, decode, refuse_unknown
+from domain.subscription.aggregate import Subscription
 from infra.eventlog.derived import Derived, StoredRow
 from infra.eventlog.index import Index, IndexUnusable
 from infra.eventlog.index_queries import IndexQueries
 from infra.eventlog.log import Log
 from infra.eventlog.rebuild import open_index
+
+# Open effects.
+CHARGE, TRANSFER = "charge", "transfer"
 
 
 def clock_name(tenant: str, clock: str | None) -> str:
@@ -37,11 +41,18 @@ def derived_of(aggregate: Aggregate) -> Derived:
     parent = open_parent(aggregate)
     return Derived(
         timers=aggregate.timers(),
-        effect="charge" if isinstance(aggregate, Payment) and aggregate.state == "pending" else None,
+        effect=_effect(aggregate),
         parent=parent or "",
         open=parent is not None,
         clock=clock_name(aggregate.tenant, aggregate.clock) if isinstance(aggregate, Customer) else "",
+        ordinal=aggregate.ordinal if isinstance(aggregate, Invoice) else 0,
     )
+
+
+def _effect(aggregate: Aggregate) -> str | None:
+    if isinstance(aggregate, Payment) and aggregate.state == "pending":
+        return CHARGE
+    return TRANSFER if isinstance(aggregate, Subscription) and aggregate.transferring else None
 
 
 def derive(rows: Sequence[StoredRow]) -> Derived:
@@ -85,5 +96,5 @@ class IndexStreams:
             commands=self._queries.command_ids(key),
             open={row.stream: row.parent for row in streams if row.open},
             timers=timers,
-            invoices=sum(row.stream.startswith(f"{INVOICE}_") for row in streams),
+            invoices=max((row.ordinal for row in streams), default=0),
         )

@@ -68,6 +68,14 @@ class _Account:
     gid: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A server's process, and the folder of its socket."""
+
+    pid: int
+    socket: str
+
+
 @contextmanager
 def embedded_postgres(folder: Path) -> Iterator[str]:
     """Run a server on the data in ``folder`` (made where missing) while the block runs; gives the superuser's connection string.
@@ -86,12 +94,29 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         with _socket_folder(home / "data", account) as socket, (home / "postgres.log").open("ab") as log:
             server = _Kept(lambda: _launch(home / "data", socket, log, account))
             try:
-                dsn = make_conninfo(host=str(socket), user=_SUPERUSER, dbname="postgres")
+                dsn = _dsn(socket)
                 _await_ready(server.process, dsn, home)
                 server.keep()
                 yield dsn
             finally:
                 server.stop()
+
+
+def running_postgres(folder: Path) -> str | None:
+    """The superuser's connection string of the server that another process runs on ``folder``; None where none does."""
+    home = folder.resolve()
+    server = _server_on(home / "data")
+    if server is None:
+        return None
+    try:
+        with _exclusive(home):
+            return None  # left behind by a process that was killed
+    except EmbeddedPostgresError:
+        return _dsn(server.socket)
+
+
+def _dsn(socket: Path | str, **options: int) -> str:
+    return make_conninfo("", host=str(socket), user=_SUPERUSER, dbname="postgres", **options)
 
 
 def _account() -> _Account | None:
@@ -148,14 +173,21 @@ def _initialise(home: Path, account: _Account | None) -> None:
     draft.rename(home / "data")
 
 
-def _stop_orphan(data: Path) -> None:
-    """Stop a server that a killed process left running on ``data``. A stale pid file alone is Postgres' own business."""
+def _server_on(data: Path) -> _Server | None:
+    """What the pid file says, which may be stale."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
-        pid, socket = int(lines[0]), lines[4].strip()
+        return _Server(int(lines[0]), lines[4].strip())
     except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
+def _stop_orphan(data: Path) -> None:
+    """Stop a server that a killed process left running on ``data``. A stale pid file alone is Postgres' own business."""
+    server = _server_on(data)
+    if server is None:
         return
-    dsn = make_conninfo(host=socket, user=_SUPERUSER, dbname="postgres", connect_timeout=5)
+    dsn = _dsn(server.socket, connect_timeout=5)
     deadline = time.monotonic() + _STOP_LIMIT_S
     while True:
         try:
@@ -170,10 +202,10 @@ def _stop_orphan(data: Path) -> None:
     if row is None or Path(row[0]) != data:
         return
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGINT)
+        os.kill(server.pid, signal.SIGINT)
     while (data / "postmaster.pid").exists():
         if time.monotonic() > deadline:
-            raise EmbeddedPostgresError(f"a server left behind (process {pid}) does not stop on {data}")
+            raise EmbeddedPostgresError(f"a server left behind (process {server.pid}) does not stop on {data}")
         time.sleep(0.05)
 
 

@@ -4,13 +4,13 @@ The n-th new key of an account with a token takes the n-th word; the last one re
 
     ok        captured
     decline   refused: insufficient_funds
-    expired   refused: expired_card
-    fraud     refused: fraud
+    expired   refused for good: expired_card
+    fraud     refused for good: fraud
     timeout   captured, but the first call gets no answer; the same key again does
     lost      the first call never arrives; the same key again is captured
     unknown   no call is ever answered, and no money moves
 
-Any other token is refused: invalid_token.
+Any other token is refused for good: invalid_token.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _REFUSED = {"decline": "insufficient_funds", "expired": "expired_card", "fraud":
 # The call with a key, counted from 1, at which the money moves, and the first one that is answered.
 _CAPTURED = {"ok": (1, 1), "timeout": (1, 2), "lost": (2, 2)}
 _UNKNOWN = "unknown"
+_SOFT = "decline"
 WORDS = frozenset({*_REFUSED, *_CAPTURED, _UNKNOWN})
 
 
@@ -47,4 +48,4 @@ def answer(word: str, call: int, reference: str, amount: Money) -> ChargeOutcome
         return Captured(reference, amount.amount)
     if word in _CAPTURED or word == _UNKNOWN:
         return Unknown()
-    return Declined(_REFUSED.get(word, INVALID_TOKEN))
+    return Declined(_REFUSED.get(word, INVALID_TOKEN), hard=word != _SOFT)
