@@ -11,6 +11,20 @@ from subledger_client import commands, errors, models, queries
 from subledger_client.async_client import AsyncClient
 from subledger_client.batch import Result
 from subledger_client.client import Client
+from subledger_client.previews import Preview
 from subledger_client.requests import Command, Feed, Listing, Query
 
-__all__ = ["AsyncClient", "Client", "Command", "Feed", "Listing", "Query", "Result", "commands", "errors", "models", "queries"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Command",
+    "Feed",
+    "Listing",
+    "Preview",
+    "Query",
+    "Result",
+    "commands",
+    "errors",
+    "models",
+    "queries",
+]

@@ -11,6 +11,7 @@ import httpx
 
 from subledger_client import models
 from subledger_client.batch import PATH, Batch, Result
+from subledger_client.previews import Preview
 from subledger_client.requests import Command, Feed, Listing, Query
 from subledger_client.session import BROKEN, DEADLINE_S, TIMEOUT_S, Exchange, Received, Session, Steps
 
@@ -59,6 +60,10 @@ class Client:
     def send(self, command: Command[T]) -> T:
         """Have a command done; raises a Problem or Unreachable."""
         return self._run(self._session.send(command))
+
+    def preview(self, command: Command[T]) -> Preview[T]:
+        """What a command would do, of which nothing is done; raises a Problem or Unreachable."""
+        return self._run(self._session.preview(command))
 
     def get(self, query: Query[T]) -> T:
         """Ask; raises a Problem or Unreachable."""

@@ -23,6 +23,11 @@ def check_entitlement(id: str, key: str) -> Query[models.EntitlementCheck]:
     return Query(f"/v1/customers/{part(id)}/entitlements/{part(key)}")
 
 
+def coupon_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listing[models.HistoryEvent]:
+    """A coupon's events."""
+    return Listing(f"/v1/coupons/{part(id)}/events", filters)
+
+
 def customer_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listing[models.HistoryEvent]:
     """A customer's events. Personal data is masked."""
     return Listing(f"/v1/customers/{part(id)}/events", filters)
@@ -31,6 +36,11 @@ def customer_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listin
 def entitlement_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listing[models.HistoryEvent]:
     """An entitlement's events."""
     return Listing(f"/v1/entitlements/{part(id)}/events", filters)
+
+
+def explain_line(id: str, line: str) -> Query[models.Explanation]:
+    """Why a line, counted from 1, is what it is: the price, the formula with its numbers, the rounding, the events."""
+    return Query(f"/v1/invoices/{part(id)}/lines/{part(line)}/explain")
 
 
 def get_api_key(id: str) -> Query[models.ApiKey]:
@@ -51,6 +61,11 @@ def get_bundle(id: str) -> Query[models.Bundle]:
 def get_cluster() -> Query[models.ClusterReport]:
     """With the bootstrap admin key only; `x-tn` is not needed. Of a node that does not answer in time it says so."""
     return Query("/v1/cluster")
+
+
+def get_coupon(id: str) -> Query[models.Coupon]:
+    """One coupon."""
+    return Query(f"/v1/coupons/{part(id)}")
 
 
 def get_customer(id: str) -> Query[models.Customer]:
@@ -75,6 +90,11 @@ def get_events(**filters: Unpack[models.GetEventsFilters]) -> Feed[models.EventP
 def get_invoice(id: str) -> Query[models.Invoice]:
     """One invoice: its lines, its totals and what paid it."""
     return Query(f"/v1/invoices/{part(id)}")
+
+
+def get_meter(id: str) -> Query[models.Meter]:
+    """One meter."""
+    return Query(f"/v1/meters/{part(id)}")
 
 
 def get_payment(id: str) -> Query[models.Payment]:
@@ -122,6 +142,11 @@ def list_bundles(**filters: Unpack[models.CreatedFilters]) -> Listing[models.Bun
     return Listing("/v1/bundles", filters)
 
 
+def list_coupons(**filters: Unpack[models.CreatedFilters]) -> Listing[models.Coupon]:
+    """Coupons, newest first."""
+    return Listing("/v1/coupons", filters)
+
+
 def list_customers(**filters: Unpack[models.ListCustomersFilters]) -> Listing[models.Customer]:
     """Customers, newest first; `external_id` with `storefront` finds one by the client's own id."""
     return Listing("/v1/customers", filters)
@@ -140,6 +165,11 @@ def list_granted(id: str) -> Listing[models.GrantedEntitlement]:
 def list_invoices(**filters: Unpack[models.ListInvoicesFilters]) -> Listing[models.Invoice]:
     """Invoices, newest first; `created` is when one was issued."""
     return Listing("/v1/invoices", filters)
+
+
+def list_meters(**filters: Unpack[models.CreatedFilters]) -> Listing[models.Meter]:
+    """Meters, newest first."""
+    return Listing("/v1/meters", filters)
 
 
 def list_payments(**filters: Unpack[models.ListPaymentsFilters]) -> Listing[models.Payment]:
@@ -167,6 +197,16 @@ def list_test_clocks(**filters: Unpack[models.PageFilters]) -> Listing[models.Te
     return Listing("/v1/test-clocks", filters)
 
 
+def list_usage(**filters: Unpack[models.ListUsageFilters]) -> Listing[models.Usage]:
+    """Records of usage, the newest first; `created` is when one was recorded."""
+    return Listing("/v1/usage", filters)
+
+
+def meter_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listing[models.HistoryEvent]:
+    """A meter's events."""
+    return Listing(f"/v1/meters/{part(id)}/events", filters)
+
+
 def payment_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listing[models.HistoryEvent]:
     """A payment's events."""
     return Listing(f"/v1/payments/{part(id)}/events", filters)
@@ -185,6 +225,11 @@ def storefront_events(id: str, /, **filters: Unpack[models.PageFilters]) -> List
 def subscription_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listing[models.HistoryEvent]:
     """A subscription's events."""
     return Listing(f"/v1/subscriptions/{part(id)}/events", filters)
+
+
+def subscription_timeline(id: str) -> Query[models.Timeline]:
+    """What the customer could use by it, from when until when, who made it so and why; and what is known of the future."""
+    return Query(f"/v1/subscriptions/{part(id)}/timeline")
 
 
 def tenant_events(id: str, /, **filters: Unpack[models.PageFilters]) -> Listing[models.HistoryEvent]:

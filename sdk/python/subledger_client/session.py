@@ -18,6 +18,7 @@ from typing import TypeVar
 import httpx
 
 from subledger_client.errors import LedgerError, Unavailable, Unreachable, problem
+from subledger_client.previews import Preview
 from subledger_client.requests import Command, Feed, Listing, Query
 
 T = TypeVar("T")
@@ -117,15 +118,23 @@ class Session:
 
     def send(self, command: Command[T]) -> Steps[T]:
         """Raises a Problem or Unreachable."""
+        found: T = (yield from self._command(command, {})).json()
+        return found
+
+    def preview(self, command: Command[T]) -> Steps[Preview[T]]:
+        """Raises a Problem or Unreachable."""
+        found: Preview[T] = (yield from self._command(command, {"dry_run": ["true"]})).json()
+        return found
+
+    def _command(self, command: Command[T], params: Mapping[str, Sequence[str]]) -> Steps[httpx.Response]:
         headers = {"Idempotency-Key": command.key, "Content-Type": "application/json", **self.reading()}
         if command.version is not None:
             headers["If-Match"] = f'"{command.version}"'
         if command.reason is not None:
             headers["Ledger-Reason"] = command.reason
-        response = yield from self._ask(Exchange("POST", command.path, headers, {}, json_bytes(command.body)))
+        response = yield from self._ask(Exchange("POST", command.path, headers, params, json_bytes(command.body)))
         self.positions.note(response.headers.get("Ledger-Position", ""))
-        found: T = response.json()
-        return found
+        return response
 
     def get(self, query: Query[T]) -> Steps[T]:
         """Raises a Problem or Unreachable."""
