@@ -73,7 +73,7 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, seconds: float, 
             ceiling.append(load(empty.url, start(shop, PAID, folder), seconds))
             for subject in subjects.values():
                 subject.round(ledger.commands, log, seconds)
-        started = streams(log, "subscription.started.v1")
+        started = streams(log, "subscription.started.v2")
     for kind, subject in subjects.items():
         yield from _lines(f"{name}, {kind}", subject, median(each.per_second for each in ceiling), RATIO[name])
     ids = [Path(location).name for location in acknowledged.read_text().split()]

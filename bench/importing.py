@@ -27,7 +27,7 @@ from infra.importing.generate import generate
 REAL = ROOT.parent / "shared" / "data" / "telco" / "Telco-Customer-Churn.csv"
 REAL_ROWS = 7043
 INVOICES_PER_SECOND = 1500
-_MAPPING = ROOT / "docs" / "how-to" / "telco.toml"
+MAPPING = ROOT / "docs" / "how-to" / "telco.toml"
 
 File = Annotated[Path, typer.Option("--file", help="Subscribers; where there is no such file, as many are made up.")]
 
@@ -35,7 +35,7 @@ File = Annotated[Path, typer.Option("--file", help="Subscribers; where there is 
 def importing(file: File = REAL, log: OneLog = None, json: Json = False) -> None:
     """The import with history: events, invoices, wall time."""
     with workspace() as folder, addresses(folder, log) as found:
-        source = file if file.exists() else _made_up(folder, REAL_ROWS)
+        source = file if file.exists() else made_up(folder, REAL_ROWS)
         lines = [line for name, bootstrap in found.items() for line in _on_log(name, bootstrap, folder / name, source)]
     notes = [
         f"The file: {file.name}." if file.exists() else f"A made-up file of {REAL_ROWS:,} rows.",
@@ -47,10 +47,11 @@ def importing(file: File = REAL, log: OneLog = None, json: Json = False) -> None
 def import_subscribers(ledger: Deployment, folder: Path, rows: int) -> None:
     """Fill a ledger with the history of so many made-up subscribers. Raises LoadFailed."""
     told(f"importing {rows:,} subscribers")
-    import_file(ledger, open_tenant(ledger, "telco"), _made_up(folder, rows))
+    import_file(ledger, open_tenant(ledger, "telco"), made_up(folder, rows))
 
 
-def _made_up(folder: Path, rows: int) -> Path:
+def made_up(folder: Path, rows: int) -> Path:
+    """A file of so many rows in the shape of the real one."""
     path = folder / "subscribers.csv"
     generate(path, rows)
     return path
@@ -79,7 +80,7 @@ def _on_log(name: LogName, bootstrap: str | None, folder: Path, file: Path) -> I
 def import_file(ledger: Deployment, key: str, file: Path) -> dict[str, Any]:
     """The report of a complete import. Raises LoadFailed where it is not."""
     command = [
-        sys.executable, "-m", "infra.cli", "import", str(file), "--mapping", str(_MAPPING), "--as-of", "2026-01-01T00:00:00Z",
+        sys.executable, "-m", "infra.cli", "import", str(file), "--mapping", str(MAPPING), "--as-of", "2026-01-01T00:00:00Z",
         "--bill-history", "--url", ledger.commands.url, "--api-key", key, "--json",
     ]  # fmt: skip
     ended = subprocess.run(command, env=dict(ledger.environment), capture_output=True, check=False)

@@ -1,8 +1,8 @@
 """A recurring run: many subscriptions due at one instant on the wall clock, each renewed, invoiced, captured and settled, while
 single commands go on.
 
-They are started beforehand as subscriptions that come from elsewhere: a week before the instant, that week billed and settled. So
-all of them have their next period begin at the instant, by nothing but the public API.
+They are started beforehand as subscriptions that come from elsewhere: a month before the instant, that month billed and settled.
+So all of them have their next period begin at the instant, by nothing but the public API.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from bench.harness.command import Json, LogName, main, on_each_log
 from bench.harness.deployment import Deployment, deployed
 from bench.harness.load import Load, LoadFailed, Request, load
 from bench.harness.result import Line, Result, Target, show, told
-from bench.harness.shop import TRIAL, WEEKLY, Command, open_shop, send_all
+from bench.harness.shop import PAID, TRIAL, Command, open_shop, send_all
 from bench.harness.usage import cpu_s, rss_mib
 from bench.harness.watching import Tail, await_quiet, watched
+from domain.pricing.calendar import add
 
-INVOICES_PER_SECOND = 1200
+INVOICES_PER_SECOND = 1500
 P95_MS = 250.0
 SINGLE_PER_SECOND = 20
 _CONNECTIONS = 4
@@ -34,11 +35,11 @@ _LIMIT_S = 900.0
 _SETTLED = "invoice.payment_applied.v1"
 
 
-def recurring(subscriptions: int = 50_000, log: LogName = LogName.KAFKA, json: Json = False) -> None:
+def recurring(subscriptions: int = 100_000, log: LogName = LogName.KAFKA, json: Json = False) -> None:
     """Subscriptions that fall due at one instant, until all are settled."""
     lines = on_each_log(log, partial(_on_log, subscriptions=subscriptions))
     notes = [
-        f"{subscriptions:,} subscriptions, each of a customer of its own, whose week ends at one instant of the wall clock.",
+        f"{subscriptions:,} subscriptions, each of a customer of its own, whose month ends at one instant of the wall clock.",
         "From that instant until the last of them is settled, by the events' own times: the period, the invoice, the payment's"
         " attempt, its capture by the in-process simulator, the invoice's settlement.",
         f"Meanwhile {SINGLE_PER_SECOND} trials a second are started over {_CONNECTIONS} connections; the worst {_ROUND_S:.0f} s"
@@ -90,9 +91,13 @@ def _set_up(ledger: Deployment, subscriptions: int) -> datetime:
 
 
 def _from_elsewhere(customer: str, due: datetime) -> Command:
-    week_before = (due - timedelta(weeks=1)).isoformat()
-    history_until = (due - timedelta(days=1)).isoformat()
-    body = {"customer": customer, "price": WEEKLY, "start_at": week_before, "history_until": history_until}
+    body = {
+        "customer": customer,
+        "price": PAID,
+        "start_at": add(due, "UTC", "month", -1).isoformat(),
+        "billing_day": due.day,  # also where the month before is shorter
+        "history_until": (due - timedelta(days=1)).isoformat(),
+    }
     return Command("/v1/subscriptions", body, f"start-{customer}")
 
 

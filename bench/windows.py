@@ -114,7 +114,7 @@ def _raw_loop(bootstrap: str) -> Iterator[Commit]:
         lane = lanes[0]
         lane.begin_transaction()
         for number in range(size):
-            lane.produce(topic, _VALUE, b"acme/cus_1", number % PARTITIONS, headers=[("ce_type", b"subscription.started.v1")])
+            lane.produce(topic, _VALUE, b"acme/cus_1", number % PARTITIONS, headers=[("ce_type", b"subscription.started.v2")])
         positions = [TopicPartition(topic, number, 1) for number in range(min(size, PARTITIONS))]
         lane.send_offsets_to_transaction(positions, consumer.consumer_group_metadata())
         lane.commit_transaction()
@@ -213,7 +213,7 @@ def _window_thread(bootstrap: str, folder: Path) -> Iterator[tuple[Commit, list[
 def _entry(partition: str, epochs: Mapping[str, int], number: int) -> Entry:
     """A new stream's first event, with a timer."""
     stream, key = f"sub_{number:024}", f"acme/cus_{number:024}"
-    event = Event(stream, 1, "subscription.started.v1", _VALUE)
+    event = Event(stream, 1, "subscription.started.v2", _VALUE)
     append = Append(partition, key, "acme", f"client:{number:064}", (event,), f"{number:064}", "web", "api_key:bench", "", 1)
     derived = Derived((("renewal", datetime.now(UTC) + timedelta(days=30)),), None, key, open=True)
     return Entry(partition, epochs[partition], number, append, {stream: derived})

@@ -13,7 +13,7 @@ from bench.harness.deployment import Deployment
 from infra.ledger_batches import LedgerBatches
 from infra.ledger_client import LedgerClient
 
-PAID, TRIAL, WEEKLY = "gold-monthly-eur", "gold-trial-eur", "gold-weekly-eur"
+PAID, TRIAL = "gold-monthly-eur", "gold-trial-eur"
 _AT_ONCE = 10_000
 _AMOUNT = {"amount": 999, "currency": "EUR"}
 _CATALOG = (
@@ -22,7 +22,6 @@ _CATALOG = (
     ("/v1/bundles", {"id": "gold", "storefront": "web", "name": "Gold", "grants": [{"entitlement": "hd", "value": True}]}),
     ("/v1/prices", {"id": PAID, "bundle": "gold", "amount": _AMOUNT, "interval": {"unit": "month"}}),
     ("/v1/prices", {"id": TRIAL, "bundle": "gold", "amount": _AMOUNT, "interval": {"unit": "month"}, "trial_days": 14}),
-    ("/v1/prices", {"id": WEEKLY, "bundle": "gold", "amount": _AMOUNT, "interval": {"unit": "week"}}),
 )
 
 
