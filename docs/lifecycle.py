@@ -9,6 +9,12 @@ from domain.subscription import events
 from domain.subscription.lifecycle import ENDED, TRANSITIONS, State
 
 _EVENT_OF: dict[str, type[Event]] = {
+    "set_trial_end": events.SubscriptionTrialEndSet,
+    "change": events.SubscriptionChanged,
+    "pause": events.SubscriptionPaused,
+    "renew": events.SubscriptionRenewed,
+    "discount": events.SubscriptionDiscounted,
+    "transfer": events.SubscriptionTransferred,
     "activate": events.SubscriptionActivated,
     "enter_grace": events.SubscriptionGraceEntered,
     "suspend": events.SubscriptionSuspended,
@@ -17,7 +23,7 @@ _EVENT_OF: dict[str, type[Event]] = {
     "expire": events.SubscriptionExpired,
 }
 _ABOUT: dict[State, str] = {
-    "trial": "Access without a bill, until the trial ends.",
+    "trial": "Access until the trial ends, free or for the trial's fee; no period is billed yet.",
     "active": "Access; each period is billed at its begin.",
     "grace": "A charge failed and retries go on. Access is kept, unless it was the first charge of all. Billing goes on.",
     "suspended": "The retries are used up. No access; periods that begin now are never billed.",
@@ -28,7 +34,7 @@ _ABOUT: dict[State, str] = {
 
 def page() -> str:
     """The page with the diagram and the table."""
-    arrows = [f"    {source} --> {target} : {verb}" for (source, verb), target in TRANSITIONS.items()]
+    arrows = [f"    {source} --> {target} : {verb}" for (source, verb), target in TRANSITIONS.items() if source != target]
     begins = ["    [*] --> trial : start, with a trial", "    [*] --> active : start"]
     ends = [f"    {state} --> [*]" for state in sorted(ENDED)]
     rows = [

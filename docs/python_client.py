@@ -56,7 +56,9 @@ class _Operation:
         self.ids = re.findall(r"{(\w+)}", path)
         self.given = _json_schema(described["requestBody"]) if method == "post" else _filters(described.get("parameters", ()))
         success = next(response for status, response in described["responses"].items() if status.startswith("2"))
-        answer: str = _json_schema(success).get("$ref", "").rpartition("/")[2]
+        schema = _json_schema(success)
+        schema = schema.get("anyOf", [schema])[0]  # the other one is a dry run's
+        answer: str = schema.get("$ref", "").rpartition("/")[2]
         self.answer = answer.removeprefix("Page_").removesuffix("_")
         self.kind = "Command" if method == "post" else "Query" if answer == self.answer else "Listing"
         if answer == "EventPage":
@@ -128,8 +130,8 @@ def _docstring(words: str) -> str:
 
 def _models(operations: Iterable[_Operation], schemas: Mapping[str, Schema]) -> str:
     given = {operation.given_name: operation.given for operation in operations if operation.takes}
-    wanted = [*given.values(), *(schemas[operation.answer] for operation in operations)]
-    named = {operation.answer for operation in operations}
+    named = {"PreviewedEvent", *(operation.answer for operation in operations)}
+    wanted = [*given.values(), *(schemas[name] for name in named)]
     while wanted:
         new = set(_references(wanted.pop())) - named
         named |= new
