@@ -22,6 +22,8 @@ EMBEDDED = ("--log", "embedded")
 TINY = (
     ("batch", *ROUND, "--customers", "100", *EMBEDDED),
     ("recurring", "--subscriptions", "20", *EMBEDDED),
+    ("account", "--subscriptions", "12", "--number", "1", "--rounds", "1"),
+    ("pricing", "--number", "1", "--rounds", "1"),
     ("noisy", *ROUND, "--connections", "20", *EMBEDDED),
     ("memory", "--customers", "20", "--minutes", "0.02", *EMBEDDED),
     ("growth", *ROUND, "--customers", "10", "--axis", "events"),
@@ -63,9 +65,10 @@ def test_it_runs_on_kafka(arguments: Sequence[str], kafka_bootstrap: str) -> Non
 
 
 @pytest.mark.slow
-def test_the_import_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [("importing", *EMBEDDED), ("what_if",)], ids=lambda arguments: arguments[0])
+def test_the_import_runs(arguments: Sequence[str], tmp_path: Path) -> None:
     generate(tmp_path / "few.csv", rows=20)
-    measured("importing", "--file", str(tmp_path / "few.csv"), *EMBEDDED)
+    measured(*arguments, "--file", str(tmp_path / "few.csv"))
 
 
 def measured(name: str, *options: str, **more: str) -> None:

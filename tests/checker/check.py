@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.checker import answers, log_rules, payments, reads, registers, timers
+from tests.checker import answers, invoices, log_rules, payments, postings, reads, registers, timers
 from tests.checker.clocks import Clocks
 from tests.checker.counting import RULE as CHAIN
 from tests.checker.counting import Partition, count
@@ -20,6 +20,8 @@ PROVES: Mapping[str, str] = {
     "time": "8: neither time nor the catalog position falls, and nothing is done before its time",
     timers.RULE: "8: each timer fires once, at its time; each period is billed once, none is left out",
     answers.RULE: "1: acknowledged once, refused not at all, unknown at most once",
+    invoices.RULE: "11: invoices come to their lines, less what settled them; accounts to what they were given, and not below 0",
+    postings.RULE: "11: what is billed stands on a line and follows from its numbers; no time is billed twice",
     payments.RULE: "9: charges belong to attempts, one at a time; both books agree",
     reads.RULE: "10: a read shows what counts up to its position, and no less than was asked for",
     registers.RULE: "6: the answers on each customer, subscription and test clock are those of one that does one thing at a time",
@@ -60,6 +62,8 @@ def _violations(history: History, partitions: Mapping[str, Partition]) -> Iterat
     yield from timers.none_left_over(partitions, clocks, history.settled_at)
     yield from timers.advances_whole(partitions, clocks, history.calls)
     yield from answers.told_the_truth(partitions, history.calls, history.secret)
+    yield from invoices.books_agree(partitions)
+    yield from postings.postings_stand(partitions)
     yield from payments.money_agrees(partitions, history.book)
     yield from reads.reads_are_of_their_position(partitions, history.calls)
     yield from registers.linearizable(history.calls)

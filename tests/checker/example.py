@@ -171,13 +171,50 @@ def dated(at: str, **value: Any) -> dict[str, Any]:
     return {"timestamp": f"2026-{at}T00:00:00+00:00", **value}
 
 
-def month(index: int, start: str, end: str) -> dict[str, Any]:
-    return {"period": {"index": index, "start": f"2026-{start}T00:00:00+00:00", "end": f"2026-{end}T00:00:00+00:00"}}
+def month(start: str, end: str) -> dict[str, Any]:
+    """A period for which nothing is to pay."""
+    period = {"start": f"2026-{start}T00:00:00+00:00", "end": f"2026-{end}T00:00:00+00:00"}
+    return {"period": period, "until": period["start"], "invoice": None, "postings": []}
 
 
 def started(on: str, **value: Any) -> dict[str, Any]:
     anchor = f"2026-{on}T00:00:00+00:00"
-    return {"state": "active", "trial_ends_at": None, "term_ends_at": None, "anchor": anchor, **value}
+    return {
+        "state": "active", "trial_ends_at": None, "term_ends_at": None, "anchor": anchor, "started_at": anchor,
+        "items": [{"terms": {"charges": [], "phases": []}}],
+        "billing": {"proration": {"by": "day", "first_period": "prorated"}}, **value,
+    }  # fmt: skip
+
+
+def billed(invoice: str, *postings: dict[str, Any], **value: Any) -> dict[str, Any]:
+    """What is posted on an invoice."""
+    return {"invoice": invoice, "until": "2026-01-02T00:00:00Z", "period": None, "postings": postings, **value}
+
+
+def posting(start: str, end: str, amount: int, agreement: str = "paid@1", **value: Any) -> dict[str, Any]:
+    """Of the whole period that begins on the 2nd of January."""
+    return {
+        "item": "base", "charge": "fee", "discount": "", "whole_start": "2026-01-02T00:00:00Z", "agreement": agreement,
+        "start": f"2026-{start}T00:00:00Z", "end": f"2026-{end}T00:00:00Z", "amount": amount, **value,
+    }  # fmt: skip
+
+
+def line(subscription: str, posted: dict[str, Any], formula: Any = None) -> dict[str, Any]:
+    """What is posted, on an invoice."""
+    same = {name: posted[name] for name in ("item", "charge", "discount", "amount")}
+    return {
+        "subscription": subscription, "period_start": posted["start"], "period_end": posted["end"], "formula": formula, **same
+    }  # fmt: skip
+
+
+def issued(*lines: dict[str, Any], credit_applied: int = 0, **value: Any) -> dict[str, Any]:
+    """An invoice of these lines."""
+    total = sum(each["amount"] for each in lines)
+    opened = max(total, 0) - credit_applied
+    return {
+        "currency": "EUR", "lines": lines, "total": total, "credit_applied": credit_applied, "credited": max(-total, 0),
+        "open": opened, "settled": opened == 0, **value,
+    }  # fmt: skip
 
 
 def attempt(number: int, version: int) -> tuple[str, int, str, dict[str, Any]]:
@@ -187,10 +224,12 @@ def attempt(number: int, version: int) -> tuple[str, int, str, dict[str, Any]]:
 
 
 def outcome(kind: str, number: int, version: int, **value: Any) -> tuple[str, int, str, dict[str, Any]]:
-    return (PAYMENT, version, f"payment.{kind}.v1", {"attempt": number, "retry_at": None, **value})
+    return (PAYMENT, version, f"payment.{kind}", {"attempt": number, "retry_at": None, **value})
 
 
-CAPTURED = {"amount": {"amount": 799, "currency": "EUR"}}
+CAPTURED = {"amount": {"amount": 799, "currency": "EUR"}, "applied": 799, "surplus": 0}
+APPLIED = {"payment": PAYMENT, "amount": 799, "open": 0, "settled": True}
+MONTH = posting("01-02", "02-02", 799)
 STEPS: tuple[Step, ...] = (
     Step(1, partition="catalog"),
     Step(1, "client:shop", ((TENANT, 1, "tenant.created.v1", {}),), scope=TENANT, partition="catalog"),
@@ -198,41 +237,41 @@ STEPS: tuple[Step, ...] = (
     by(REGISTER, 1, (CUSTOMER, 1, "customer.registered.v1", {"clock": None})),
     by(
         START, 1,
-        (PAID, 1, "subscription.started.v1", started("01-02")),
-        (PAID, 2, "subscription.period_billed.v1", month(0, "01-02", "02-02")),
-        (INVOICE, 1, "invoice.issued.v1", {}),
-        (PAYMENT, 1, "payment.requested.v1", {}),
+        (PAID, 1, "subscription.started.v2", started("01-02")),
+        (PAID, 2, "subscription.billed.v1", billed(INVOICE, MONTH, period={name: MONTH[name] for name in ("start", "end")})),
+        (INVOICE, 1, "invoice.issued.v2", issued(line(PAID, MONTH))),
+        (PAYMENT, 1, "payment.requested.v2", {"attempt_at": None}),
         attempt(1, 2),
     ),
-    Step(1, f"outcome:{PAYMENT}/1/1", (outcome("attempt_failed", 1, 3, retry_at=time(6)),), seconds=3),
+    Step(1, f"outcome:{PAYMENT}/1/1", (outcome("attempt_failed.v2", 1, 3, retry_at=time(6)),), seconds=3),
     Step(2, seconds=3),
     by(CHANGE, 2, (CUSTOMER, 2, "customer.changed.v1", {})),
     by(SET, 2, (CUSTOMER, 3, "customer.payment_method_set.v1", {})),
     Step(2, f"timer:{PAYMENT}/retry/2026-01-02T00:00:06+00:00", (attempt(2, 4),), seconds=6),
-    Step(2, f"outcome:{PAYMENT}/2/1", (outcome("attempt_unknown", 2, 5),), seconds=7),
+    Step(2, f"outcome:{PAYMENT}/2/1", (outcome("attempt_unknown.v1", 2, 5),), seconds=7),
     Step(
         2, f"outcome:{PAYMENT}/2/2",
-        (outcome("captured", 2, 6, **CAPTURED), (INVOICE, 2, "invoice.payment_applied.v1", {})), seconds=8,
+        (outcome("captured.v1", 2, 6, **CAPTURED), (INVOICE, 2, "invoice.payment_applied.v1", APPLIED)), seconds=8,
     ),
     by(
         TRY, 2,
-        (TRIAL, 1, "subscription.started.v1", started("01-02", state="trial", trial_ends_at=TRIAL_END, anchor=TRIAL_END)),
+        (TRIAL, 1, "subscription.started.v2", started("01-02", state="trial", trial_ends_at=TRIAL_END, anchor=TRIAL_END)),
     ),
-    by(CANCEL, 2, (TRIAL, 2, "subscription.cancellation_scheduled.v1", {"cancel_at": TRIAL_END})),
-    Step(2, f"timer:{TRIAL}/cancel/{TRIAL_END}", ((TRIAL, 3, "subscription.cancelled.v1", {}),), seconds=20),
+    by(CANCEL, 2, (TRIAL, 2, "subscription.cancellation_scheduled.v2", {"cancel_at": TRIAL_END})),
+    Step(2, f"timer:{TRIAL}/cancel/{TRIAL_END}", ((TRIAL, 3, "subscription.cancelled.v2", {}),), seconds=20),
     by(MAKE, 1, (CLOCK, 1, "clock.created.v1", {"now": "2026-06-01T00:00:00Z"}), scope=TENANT, partition="catalog"),
     Step(1, partition="1", seconds=10),
     by(JOIN, 1, (TRAVELLER, 1, "customer.registered.v1", dated("06-01", clock="c")), **THERE, catalog=2),
     by(
         BEGIN, 1,
-        (TRAVELLED, 1, "subscription.started.v1", dated("06-01", **started("06-01"))),
-        (TRAVELLED, 2, "subscription.period_billed.v1", dated("06-01", **month(0, "06-01", "07-01"))),
+        (TRAVELLED, 1, "subscription.started.v2", dated("06-01", **started("06-01"))),
+        (TRAVELLED, 2, "subscription.billed.v1", dated("06-01", **month("06-01", "07-01"))),
         **THERE, catalog=2,
     ),
     by(ADVANCE, 1, (CLOCK, 2, "clock.advanced.v1", {"now": "2026-07-10T00:00:00Z"}), scope=TENANT, partition="catalog"),
     Step(
         1, f"timer:{TRAVELLED}/bill/2026-07-01T00:00:00+00:00",
-        ((TRAVELLED, 3, "subscription.period_billed.v1", dated("07-01", **month(1, "07-01", "08-01"))),),
+        ((TRAVELLED, 3, "subscription.billed.v1", dated("07-01", **month("07-01", "08-01"))),),
         **THERE, catalog=3, seconds=13,
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from tests.checker.history import Book, Capture, Charge, Violation
 
 RULE = "payments"
 STARTED, UNKNOWN = "payment.attempt_started.v1", "payment.attempt_unknown.v1"
-FAILED, CAPTURED = "payment.attempt_failed.v1", "payment.captured.v1"
+FAILED, CAPTURED = "payment.attempt_failed.v2", "payment.captured.v1"
 
 
 @dataclass(slots=True)

@@ -157,13 +157,16 @@ LATER: dict[str, Any] = {"seconds": 30}
 TWICE = replace(STEPS[step_of("customer.changed")], events=(event(CUSTOMER, 4, "customer.changed.v1"),), **LATER)
 UNASKED = replace(TWICE, id="client:nobody")
 ANOTHER_FIRING = Step(
-    2, f"timer:{TRIAL}/cancel/2026-01-02T01:00:20+01:00", (event(TRIAL, 4, "subscription.cancelled.v1"),), **LATER
+    2, f"timer:{TRIAL}/cancel/2026-01-02T01:00:20+01:00", (event(TRIAL, 4, "subscription.cancelled.v2"),), **LATER
 )
-NO_FIRING = Step(2, f"timer:{PAID}/bill/2026-02-02T00:00:00+00:00", (event(INVOICE, 3, "invoice.issued.v1"),), **LATER)
+NO_FIRING = Step(2, f"timer:{PAID}/bill/2026-02-02T00:00:00+00:00", (event(CUSTOMER, 4, "customer.changed.v1"),), **LATER)
 BILLED_AGAIN = Step(2, "timer:x/bill/2026-02-02T00:00:00+00:00", (
-    (PAID, 3, "subscription.period_billed.v1", given.month(0, "02-02", "03-02")),), **LATER)  # fmt: skip
+    (PAID, 3, "subscription.billed.v1", given.month("01-02", "02-02")),), **LATER)  # fmt: skip
 THIRD_TRY = Step(2, f"timer:{PAYMENT}/retry/2026-02-02T00:00:00+00:00", (given.attempt(3, 7),), **LATER)
-LATE_OUTCOME = Step(2, f"outcome:{PAYMENT}/2/3", (outcome("attempt_failed", 2, 7),), **LATER)
+LATE_OUTCOME = Step(2, f"outcome:{PAYMENT}/2/3", (outcome("attempt_failed.v2", 2, 7),), **LATER)
+
+SOLD = STEPS[step_of("subscription.started")].events
+POSTED_LESS = (PAID, 2, "subscription.billed.v1", given.billed(INVOICE, {**given.MONTH, "amount": 798}))
 
 FIRED = f"timer:{TRAVELLED}"
 
@@ -171,7 +174,7 @@ FIRED = f"timer:{TRAVELLED}"
 def on_clock(dated: str, start: str, end: str) -> Damage:
     """The traveller's second month is billed at another time, or is another one."""
     return changed(FIRED, events=(
-        (TRAVELLED, 3, "subscription.period_billed.v1", given.dated(dated, **given.month(1, start, end))),))  # fmt: skip
+        (TRAVELLED, 3, "subscription.billed.v1", given.dated(dated, **given.month(start, end))),))  # fmt: skip
 
 
 WRITTEN_DAMAGE: list[tuple[Damage, str]] = [
@@ -186,7 +189,10 @@ WRITTEN_DAMAGE: list[tuple[Damage, str]] = [
     (appended(replace(UNASKED, events=((CUSTOMER, 4, "customer.changed.v1", {"timestamp": given.time(36)}),))), "time: dated "),
     (appended(ANOTHER_FIRING), f"timers: cancel of {TRIAL} fired twice"),
     (appended(NO_FIRING), f"timers: bill of {PAID} changed nothing"),
-    (appended(BILLED_AGAIN), f"timers: period 0 of {PAID} is billed after period 0"),
+    (
+        appended(BILLED_AGAIN),
+        f"timers: the period from 2026-01-02T00:00:00+00:00 of {PAID} is billed after the one from 2026-01-02",
+    ),
     (without("timer:" + TRIAL), f"timers: trial_end of {TRIAL} was due at {given.TRIAL_END}"),
     (without("timer:" + TRIAL), f"timers: cancel of {TRIAL} was due at {given.TRIAL_END}"),
     (without("/retry/"), f"timers: retry of {PAYMENT} was due"),
@@ -196,11 +202,13 @@ WRITTEN_DAMAGE: list[tuple[Damage, str]] = [
     (on_clock("07-01", "07-02", "08-02"), f"timers: a period of {TRAVELLED} begins at 2026-07-02"),
     (on_clock("07-11", "07-01", "08-01"), "time: dated 2026-07-11"),
     (changed(FIRED, catalog=2), "time: dated 2026-07-01"),
+    (changed("/2/2", events=(outcome("captured.v1", 2, 6, **given.CAPTURED),)), "invoices: {'pay_"),
+    (changed("subscription.started", events=(*SOLD[:1], POSTED_LESS, *SOLD[2:])), f"postings: {PAID} has posted something else"),
     (appended(THIRD_TRY), "payments: an attempt starts while the one before it is captured"),
     (appended(LATE_OUTCOME), "payments: an outcome of attempt 2, which does not run"),
     (changed("/retry/", events=(given.attempt(3, 4),)), "payments: attempt 3 where 2 is next"),
     (without("attempt_failed"), "payments: an attempt starts while the one before it is open"),
-    (changed("/2/2", events=(outcome("attempt_failed", 2, 6),)), "payments: the provider took the money, the ledger says"),
+    (changed("/2/2", events=(outcome("attempt_failed.v2", 2, 6),)), "payments: the provider took the money, the ledger says"),
     (without("/retry/"), "payments: the provider was called for no attempt"),
     (without("customer.changed"), "answers: acknowledged"),
     (changed("customer.changed", id="client:another"), "answers: another command stands where the receipt says"),

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.checker.clocks import Clocks
 from tests.checker.counting import Command, Event, Partition
@@ -39,27 +39,45 @@ def timers_once(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
             yield Violation(RULE, f"{kind} of {stream} is dated {dated}, and was due at {text}", (str(command),))
 
 
+# After these a period may begin elsewhere than where the last one ended, or be billed anew; that none is billed twice is another
+# rule's.
+_MOVED = frozenset(
+    f"subscription.{name}"
+    for name in (
+        "suspended.v2", "reinstated.v2", "changed.v1", "paused.v1", "resumed.v1", "trial_end_set.v1", "discounted.v1",
+        "invoice_withdrawn.v1", "cancellation_withdrawn.v1", "used_late.v1",
+    )
+)  # fmt: skip
+
+
 def periods_once(partitions: Mapping[str, Partition]) -> Iterator[Violation]:
-    """A subscription's periods are billed one after the other: the first begins at the anchor, each where the last one ended.
-    Only those that begin while it is suspended are left out.
+    """A subscription's periods are billed one after the other: the first begins at the anchor, each where the last one ended,
+    but where something was changed.
     """
-    begin: dict[str, str | None] = {}  # where each subscription's next period begins; None: that is not known
-    billed: dict[str, tuple[int, Event]] = {}
+    begin: dict[str, str] = {}  # where each subscription's next period begins, if that is known
+    billed: dict[str, tuple[str, Event]] = {}
     for event in (event for partition in partitions.values() for event in partition.events):
-        if event.type == "subscription.started.v1":
-            begin[event.stream] = json.loads(event.record.value)["anchor"]
-        elif event.type == "subscription.suspended.v1":
-            begin[event.stream] = None
-        elif event.type == "subscription.period_billed.v1":
+        if event.type == "subscription.started.v2":
+            data = json.loads(event.record.value)
+            # A first period that is a part of a whole one may cost nothing, and is no period then.
+            proration = data["billing"]["proration"]
+            if proration["by"] != "none" and proration["first_period"] != "free":
+                begin[event.stream] = max(data["anchor"], data["started_at"], key=datetime.fromisoformat)
+        elif event.type in _MOVED:
+            begin.pop(event.stream, None)
+            billed.pop(event.stream, None)
+        elif event.type == "subscription.billed.v1":
             period, before = json.loads(event.record.value)["period"], billed.get(event.stream)
+            if period is None:
+                continue
             shown = (*([str(before[1].record)] if before else []), str(event.record))
             wanted = begin.get(event.stream)
-            if before is not None and period["index"] <= before[0]:
-                what = f"period {period['index']} of {event.stream} is billed after period {before[0]}"
+            if before is not None and datetime.fromisoformat(period["start"]) <= datetime.fromisoformat(before[0]):
+                what = f"the period from {period['start']} of {event.stream} is billed after the one from {before[0]}"
                 yield Violation(RULE, what, shown)
             elif wanted is not None and datetime.fromisoformat(period["start"]) != datetime.fromisoformat(wanted):
                 yield Violation(RULE, f"a period of {event.stream} begins at {period['start']}, not at {wanted}", shown)
-            billed[event.stream], begin[event.stream] = (period["index"], event), period["end"]
+            billed[event.stream], begin[event.stream] = (period["start"], event), period["end"]
 
 
 class Timer(NamedTuple):
@@ -71,47 +89,84 @@ class Timer(NamedTuple):
     since: Event
 
 
+# Event → the timers that it sets, each with the field that says for when; none, or null in it: it is not due any more.
+_SETS: Mapping[str, Mapping[str, str]] = {
+    "subscription.trial_end_set.v1": {"trial_end": "trial_ends_at", "expire": "term_ends_at"},
+    "subscription.changed.v1": {"expire": "term_ends_at", "change": "next_change_at"},
+    "subscription.change_scheduled.v1": {"change": "effective_at"},
+    "subscription.change_withdrawn.v1": {"change": ""},
+    "subscription.suspended.v2": {"change": "", "give_up": "gives_up_at"},  # a change waits until that is over
+    "subscription.reinstated.v2": {"give_up": ""},
+    "subscription.resumed.v1": {"resume": ""},
+    "subscription.renewed.v1": {"expire": "term_ends_at"},
+    "subscription.cancellation_scheduled.v2": {"cancel": "cancel_at"},
+    "subscription.cancellation_withdrawn.v1": {"cancel": ""},
+    "payment.requested.v2": {"retry": "attempt_at"},
+    "payment.attempt_started.v1": {"retry": ""},
+    "payment.abandoned.v1": {"retry": ""},
+    "payment.attempt_failed.v2": {"retry": "retry_at"},
+    "invoice.drafted.v1": {"finalize": "finalizes_at"},
+    "invoice.finalized.v1": {"finalize": ""},
+    "invoice.voided.v1": {"finalize": ""},
+}
+
+
 class Agenda:
-    """What is due on all streams, after the events that were taken."""
+    """What is due on all streams, after the events that were taken. When a period is billed is told of what is charged in
+    advance, and alike in all phases.
+    """
 
     def __init__(self) -> None:
         self._timers: dict[str, dict[str, Timer]] = defaultdict(dict)
+        self._in_advance: dict[str, bool] = {}
 
     def take(self, event: Event) -> None:
         """What an event changes."""
-        if not event.type.startswith(("subscription.", "payment.")):
+        if not event.type.startswith(("subscription.", "payment.", "invoice.")):
             return
         own, data = self._timers[event.stream], json.loads(event.record.value)
 
         def due(kind: str, at: str | None) -> None:
-            if at is not None:
+            own.pop(kind, None)
+            if at is not None and (kind != "bill" or self._in_advance[event.stream]):
                 own[kind] = Timer(event.stream, kind, datetime.fromisoformat(at), event)
 
+        for kind, name in _SETS.get(event.type, {}).items():
+            due(kind, data[name] if name else None)
+        if event.type in _MOVED:
+            own.pop("bill", None)  # when the first one after it begins is not told
         match event.type:
-            case "subscription.started.v1":
+            case "subscription.started.v2":
+                self._in_advance[event.stream] = _in_advance(data["items"])
                 due(*(("trial_end", data["trial_ends_at"]) if data["state"] == "trial" else ("bill", data["anchor"])))
                 due("expire", data["term_ends_at"])
             case "subscription.activated.v1":
-                own.pop("trial_end", None)
+                due("trial_end", None)
                 due("bill", data["activated_at"])  # the anchor of one that had a trial
-            case "subscription.period_billed.v1":
-                due("bill", data["period"]["end"])
-            case "subscription.suspended.v1":
-                own.pop("bill", None)  # when the first one after it begins is not told
-            case "subscription.cancellation_scheduled.v1":
-                due("cancel", data["cancel_at"])
-            case "subscription.cancelled.v1" | "subscription.expired.v1":
+            case "subscription.billed.v1":
+                if "bill" in own and own["bill"].due <= datetime.fromisoformat(data["until"]):
+                    del own["bill"]
+                if data["period"] is not None:
+                    due("bill", data["period"]["end"])
+            case "subscription.changed.v1":
+                self._in_advance[event.stream] = _in_advance(data["items"])
+                due("trial_end", data["trial_ends_at"] if "trial_end" in own else None)
+            case "subscription.paused.v1":
+                due("resume", data["pause"]["resumes_at"])
+            case "subscription.cancelled.v2" | "subscription.expired.v1" | "subscription.transferred.v1":
                 own.clear()
-            case "payment.attempt_started.v1" | "payment.abandoned.v1":
-                own.pop("retry", None)
-            case "payment.attempt_failed.v1":
-                due("retry", data["retry_at"])
 
     def before(self, until: datetime) -> Iterator[Timer]:
         """What should have been done before an instant. Nothing is billed from a subscription's end on."""
         for own in self._timers.values():
             ends = min((own[kind].due for kind in ("cancel", "expire") if kind in own), default=until)
             yield from (it for it in own.values() if it.due < (min(ends, until) if it.kind == "bill" else until))
+
+
+def _in_advance(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a period of the base is billed at its begin: one fee is, in all phases."""
+    terms = items[0]["terms"]
+    return not terms["charges"] and not terms["phases"]
 
 
 def none_left_over(partitions: Mapping[str, Partition], clocks: Clocks, settled_at: str) -> Iterator[Violation]:

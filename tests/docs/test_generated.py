@@ -39,7 +39,8 @@ GOLDEN = read(ROOT / "tests/golden", ".json")
 
 
 def is_rfc3339_utc(text: object) -> bool:
-    assert isinstance(text, str)
+    if not isinstance(text, str):  # a format is one of texts, and the type is another keyword's
+        return True
     return datetime.fromisoformat(text).tzinfo == UTC and text.endswith("Z")
 
 
@@ -75,9 +76,9 @@ class TestCheck:
     def test_a_schema_of_an_event_that_is_gone_is_named_and_then_removed(
         self, docs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        gone = docs / "events/subscription.paused.v1.schema.json"
+        gone = docs / "events/subscription.vanished.v1.schema.json"
         gone.write_text("{}")
-        with pytest.raises(SystemExit, match=r"subscription\.paused\.v1"):
+        with pytest.raises(SystemExit, match=r"subscription\.vanished\.v1"):
             generate.main()
         monkeypatch.setattr(sys, "argv", ["generate"])
         generate.main()

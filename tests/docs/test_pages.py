@@ -14,12 +14,14 @@ from tests.docs.pages import ROOT, RUN, SHOWN, blocks, differences, pages, run
 EMBEDDED = (
     "README.md",
     "docs/api.md",
+    "docs/billing.md",
     "docs/auditors.md",
     "docs/operators.md",
     "docs/operations.md",
     "docs/how-to/import.md",
     "docs/how-to/follow-events.md",
     "docs/how-to/python.md",
+    "docs/how-to/simulate.md",
 )
 ON_KAFKA = ("docs/analysts.md",)
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
-from tests.e2e.running import Running, configured, started
+from tests.e2e.running import Running, running_anew
 
 
 @pytest.fixture(scope="module")
 def running(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The embedded default, running: origin and projector."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    ledger = configured(tmp_path_factory.mktemp("state"), make_conninfo(postgres_server, dbname=name))
-    with started(ledger):
+    with running_anew(tmp_path_factory.mktemp("state"), postgres_server) as ledger:
         yield ledger

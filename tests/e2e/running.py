@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from infra.bootstrap import open_log, open_postgres, open_vault
 from infra.embedded import origin_url, ready
 from infra.ledger_client import LedgerClient
+from infra.postgres.books import reconcile
 from infra.postgres.digest import Digest, digest
 from infra.postgres.projector import project_to_end, rebuild
 from infra.postgres.roles import projector_dsn
 from infra.settings import Settings, ensure_secrets, load_settings, variable
 from infra.supervisor import Supervisor
+from tests.checker import logs
+from tests.checker.check import check
+from tests.checker.history import History
 
 # With Kafka they are given; and two ledgers with the same ones make the same ids.
 SECRETS = {
@@ -109,3 +117,20 @@ def started(running: Running) -> Iterator[None]:
             yield
         finally:
             supervisor.stop()
+
+
+@contextmanager
+def running_anew(state: Path, postgres_server: str) -> Iterator[Running]:
+    """A ledger that runs, with a database of its own. Whatever is done to it, in the end its books agree, and
+    the checker finds nothing in its log.
+    """
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    ledger = configured(state, make_conninfo(postgres_server, dbname=name))
+    with started(ledger):
+        yield ledger
+        disagreements = reconcile(ledger.dsn).disagreements
+        assert not disagreements, disagreements
+        violations = check(History(records=logs.from_sqlite(state / "log.sqlite"), calls=[], secret=b""))
+        assert not violations, violations

@@ -29,6 +29,8 @@ SHOP: dict[str, dict[str, Any]] = {
     "/v1/entitlements": {"id": "hd", "kind": "flag", "name": "HD"},
     "/v1/bundles": {"id": "gold", "storefront": "web", "name": "Gold", "grants": [{"entitlement": "hd", "value": True}]},
     "/v1/prices": {"id": "yearly", "bundle": "gold", "amount": {"amount": 999, "currency": "EUR"}, "interval": {"unit": "year"}},
+    "/v1/coupons": {"id": "spring", "name": "Spring sale", "percent": 20},
+    "/v1/meters": {"id": "calls", "name": "Calls", "aggregation": "sum"},
     "/v1/test-clocks": {"id": "clock", "now": "2026-01-01T00:00:00Z"},
     "/v1/api-keys": {"name": "spare"},
     "/v1/customers": {"storefront": "web"},
@@ -41,7 +43,8 @@ def document(name: str, *methods: str) -> schemathesis.BaseSchema:
     Valid by its schema is not all that a command has to be, hence 402 to 422; and who asks for a position may get 503.
     """
     checks = {
-        "negative_data_rejection": {"expected-statuses": [400, 404, 405, 415, 422, 503]},
+        "negative_data_rejection": {"expected-statuses": [400, 404, 405, 415, 422, 428, 503]},
+        "missing_required_header": {"expected-statuses": [400, 401, 403, 415, 422, 428]},
         "positive_data_acceptance": {"expected-statuses": ["2xx", 304, 402, 404, 409, 412, 422, 503]},
         "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", 503]},
     }
@@ -90,6 +93,7 @@ class Stocked:
         self.ids = {**made, "/v1/subscriptions": sold["id"], "/v1/invoices": invoice, "/v1/payments": payment}
         self.values = {
             "storefront": "web", "entitlement": "hd", "key": "hd", "bundle": "gold", "price": "yearly", "test_clock": "clock",
+            "coupon": "spring", "meter": "calls",
             "customer": customer, "subscription": sold["id"], "invoice": invoice, "currency": "EUR",
             "timezone": "Europe/Berlin", "provider": "simulator", "payment_provider": "simulator", "wait": 0,
         }  # fmt: skip

@@ -51,5 +51,5 @@ def test_a_payload_with_a_field_more_or_less_is_refused(name: str) -> None:
 
 
 def test_an_event_that_is_not_known_is_named() -> None:
-    with pytest.raises(UnknownEvent, match=r"subscription\.paused\.v1"):
-        decode("sub_1", 1, "subscription.paused.v1", b"{}")
+    with pytest.raises(UnknownEvent, match=r"subscription\.vanished\.v1"):
+        decode("sub_1", 1, "subscription.vanished.v1", b"{}")

@@ -13,7 +13,7 @@ from threading import Event, Thread
 import psycopg
 import pytest
 
-from infra.postgres.embedded import EmbeddedPostgresError, _Kept, embedded_postgres
+from infra.postgres.embedded import EmbeddedPostgresError, _Kept, embedded_postgres, running_postgres
 from tests.integration.kafka.support import until
 
 pytestmark = pytest.mark.slow
@@ -35,6 +35,9 @@ def test_a_restart_finds_the_data_and_the_stopped_server_is_gone(tmp_path: Path)
             connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
         with pytest.raises(EmbeddedPostgresError, match="in use"), embedded_postgres(tmp_path / "pg"):
             pytest.fail("a folder has one user at a time")
+        # which others may find
+        assert running_postgres(tmp_path / "pg") == dsn
+    assert running_postgres(tmp_path / "pg") is None
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(dsn)
     # when it is started again
@@ -62,6 +65,7 @@ def test_the_server_of_a_killed_owner_is_replaced(tmp_path: Path) -> None:
         owner.send_signal(signal.SIGKILL)
         owner.wait()
     orphan = value_of(orphan_dsn, "SELECT pg_postmaster_start_time()")
+    assert running_postgres(tmp_path / "pg") is None, "nobody's"
     # when the folder is opened again
     with embedded_postgres(tmp_path / "pg") as dsn:
         # then another server serves it

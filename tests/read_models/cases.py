@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from commands.subscription.transfer import handover
+from domain.catalog.policy import DunningPolicy
+from domain.catalog.terms import Terms
 from domain.customer.events import PaymentMethod
+from domain.money import Money
 from domain.registry import encode
+from domain.subscription.aggregate import Subscription
+from domain.subscription.values import Transfer
 from tests.read_models.case import Case
 from tests.read_models.story import CLEAR, DAY, GRANTS, KEY_HASH, T0, TERMS, Life, tell_catalog, tell_plain_life
 
@@ -60,7 +67,7 @@ def suspended() -> Case:
     invoice = life.bill(subscription, T0)
     subscription.enter_grace(invoice.id, T0)
     begun = life.told(subscription, invoice)
-    subscription.suspend(invoice.id, T0 + DAY)
+    subscription.suspend(invoice.id, DunningPolicy(), T0 + DAY)
     row = {
         "id": subscription.id, "customer": life.id, "state": "suspended", "access": False,
         "access_until": subscription.term_ends_at, "period_start": T0, "period_end": T0 + 31 * DAY, "cancel_at": None,
@@ -80,7 +87,7 @@ def reinstated_and_cancelled() -> Case:
     subscription = life.start(NO_TRIAL)
     invoice = life.bill(subscription, T0)
     subscription.enter_grace(invoice.id, T0)
-    subscription.suspend(invoice.id, T0)
+    subscription.suspend(invoice.id, DunningPolicy(), T0)
     subscription.reinstate(T0 + DAY)
     subscription.cancel_at_period_end(T0 + DAY)
     end = T0 + 31 * DAY
@@ -90,6 +97,29 @@ def reinstated_and_cancelled() -> Case:
         "subscription_access": [{"access": True, "access_until": end, "ended": False}],
     }
     return Case("subscription: reinstated, cancellation scheduled", [life.told(subscription, invoice)], rows)
+
+
+def transferred() -> Case:
+    life, other = Life("acme", "crm-1", None), Life("acme", "crm-2", None)
+    subscription = life.start(NO_TRIAL)
+    to = Transfer(customer=other.id, subscription=other.ids.new("sub"), at=T0 + DAY)
+    subscription.request_transfer(to, T0 + DAY)
+    there = Subscription.take_over(handover(subscription, None), T0 + DAY)
+    subscription.end_transferred(T0 + DAY)
+    ended = {
+        "id": subscription.id, "customer": life.id, "state": "cancelled", "transfer": to.model_dump(mode="json"),
+        "transferred_from": None, "started_at": T0, "ended_at": T0 + DAY, "access": False,
+    }  # fmt: skip
+    begun = {
+        "id": there.id, "customer": other.id, "state": "active", "transfer": None, "transferred_from": subscription.id,
+        "started_at": T0 + DAY, "ended_at": None, "access": True,
+    }  # fmt: skip
+    access = [
+        {"subscription": subscription.id, "starts_at": T0, "access": False, "access_until": T0 + DAY, "ended": True},
+        {"subscription": there.id, "starts_at": T0 + DAY, "access": True, "access_until": there.term_ends_at, "ended": False},
+    ]
+    given = [life.told(subscription), other.told(there)]
+    return Case("subscription: another customer has it", given, {"subscriptions": [ended, begun], "subscription_access": access})
 
 
 def expired() -> Case:
@@ -126,22 +156,56 @@ def paid_in_parts() -> Case:
         {"id": first.id, "state": "recorded", "amount": 300, "applied": 300, "surplus": 0, "paid_at": T0 + HOUR},
         {"id": second.id, "state": "recorded", "amount": 900, "applied": 700, "surplus": 200, "paid_at": T0 + DAY},
     ]
-    rows = {
+    rows: dict[str, Any] = {
         "invoices": [document],
         "invoice_payments": sorted(applied, key=lambda row: str(row["payment"])),
         "payments": sorted(recorded, key=lambda row: str(row["id"])),
-        "balances": [{"tenant": "acme", "customer": life.id, "currency": "EUR", "surplus": 200}],
+        "balances": [{"tenant": "acme", "customer": life.id, "currency": "EUR", "surplus": 200, "credit": 0}],
     }
     return Case("invoice: paid by two payments, the rest is surplus", [issued, life.told(first, second, invoice)], rows)
 
 
 def settled_at_issue() -> Case:
     life = Life("acme", "crm-1", None)
-    free = NO_TRIAL.model_copy(update={"amount": TERMS.amount.model_copy(update={"amount": 0})})
+    # Not a copy: that would come with the charges of the amount that was.
+    free = Terms.model_validate(NO_TRIAL.model_dump() | {"amount": {"amount": 0, "currency": "EUR"}})
     subscription = life.start(free)
     invoice = life.bill(subscription, T0)
     rows = {"invoices": [{"status": "paid", "total": 0, "open": 0, "paid_at": T0}], "invoice_payments": []}
     return Case("invoice: nothing to pay is paid at issue", [life.told(subscription, invoice)], rows)
+
+
+def recovered() -> Case:
+    life = Life("acme", "crm-1", None)
+    subscription = life.start(NO_TRIAL)
+    invoice = life.bill(subscription, T0)
+    invoice.write_off("gone away", T0)
+    given = life.told(subscription, invoice)
+    payment = life.record(invoice, 400, T0 + DAY)
+    invoice.apply_payment(payment.id, 400, T0 + DAY, T0 + DAY)
+    rows: dict[str, Any] = {
+        "invoices": [{"status": "uncollectible", "total": 1000, "open": 0, "written_off": 600, "paid_at": None, "version": 3}],
+        "invoice_payments": [{"payment": payment.id, "amount": 400, "applied_at": T0 + DAY, "invoice_version": 3}],
+    }
+    return Case("invoice: written off, and paid in part after all", [given, life.told(payment, invoice)], rows)
+
+
+def refunded() -> Case:
+    life = Life("acme", "crm-1", None)
+    subscription = life.start(NO_TRIAL)
+    invoice = life.bill(subscription, T0)
+    payment = life.record(invoice, 1200, T0)
+    invoice.apply_payment(payment.id, 1000, T0, T0)
+    surplus, back = (Money(amount=amount, currency="EUR") for amount in (200, 150))
+    life.customer.give_credit(payment.id, surplus, T0)
+    paid = life.told(subscription, invoice, payment, life.customer)
+    payment.refund(back, "paid by mistake", None, T0)
+    life.customer.refund_credit(payment.id, back, T0)
+    rows: dict[str, Any] = {
+        "payments": [{"id": payment.id, "state": "recorded", "amount": 1200, "surplus": 200, "refunded": 150, "version": 2}],
+        "balances": [{"currency": "EUR", "surplus": 200, "credit": 50}],
+    }
+    return Case("payment: a part of it is paid back", [paid, life.told(payment, life.customer)], rows)
 
 
 def attempts() -> Case:
@@ -177,6 +241,6 @@ def history() -> Case:
 
 
 CASES = (
-    catalog(), customer(), registered(), suspended(), reinstated_and_cancelled(), expired(), paid_in_parts(), settled_at_issue(),
-    attempts(), history(),
+    catalog(), customer(), registered(), suspended(), reinstated_and_cancelled(), transferred(), expired(), paid_in_parts(),
+    settled_at_issue(), recovered(), refunded(), attempts(), history(),
 )  # fmt: skip

@@ -8,20 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from commands.billing import invoice_line
 from domain.catalog import aggregates as catalog
+from domain.catalog.policy import BillingPolicy, DunningPolicy
 from domain.catalog.terms import Grant, Interval, Terms
 from domain.customer.aggregate import Customer
 from domain.customer.events import PaymentMethod
 from domain.event import Aggregate
 from domain.ids import IdSequence, customer_id, partition_of
 from domain.invoice.aggregate import Invoice
-from domain.invoice.events import Line
+from domain.invoice.events import CreditedLine, Line
 from domain.money import Money
 from domain.payment.aggregate import Payment
+from domain.pricing.discounts import Discount
 from domain.registry import encode
 from domain.subscription.aggregate import Subscription
+from domain.subscription.sale import Billing, Item
+from domain.subscription.values import Pause, Transfer
+from domain.usage.aggregate import Usage, month_of, usage_id
 from infra.eventlog import record as log_record
 from infra.eventlog.number import number
 from infra.eventlog.reader import ReaderState
@@ -73,13 +80,14 @@ TERMS = Terms(
     bundle="all", bundle_name="All", price="monthly", price_version=1, amount=Money(amount=1000, currency="EUR"),
     interval=Interval(unit="month"), trial_days=14, term_periods=12,
 )  # fmt: skip
+POLICIES = {"billing": BillingPolicy(), "dunning": DunningPolicy()}
 GRANTS = (Grant(entitlement="hd", kind="flag", value=True), Grant(entitlement="seats", kind="quota", value=5))
 
 
 def tell_catalog(tenant: str) -> Iterator[Told]:
     item = catalog.Tenant.create(tenant, "Acme", T0)
     yield told(tenant, None, item)
-    shop = {"timezone": "UTC", "payment_provider": "simulator", "retry_after_s": (3600, 7200)}
+    shop = {"timezone": "UTC", "payment_provider": "simulator", "retry_after_s": (3600, 7200), **POLICIES}
     front = catalog.Storefront.create(tenant, "web", name="Web", **shop, now=T0)  # type: ignore[arg-type]
     yield told(tenant, None, front)
     front.change(name="Web shop", **shop, now=T0 + DAY)  # type: ignore[arg-type]
@@ -92,6 +100,12 @@ def tell_catalog(tenant: str) -> Iterator[Told]:
         yield told(tenant, None, key)
     key.revoke(T0 + DAY)
     yield told(tenant, None, key)
+    coupon = catalog.Coupon.create(
+        tenant, "spring", name="Spring sale", percent=Decimal(20), amount=None, periods=3, prices=("monthly",),
+        redeem_by=T0 + DAY, now=T0,
+    )  # fmt: skip
+    yield told(tenant, None, coupon)
+    yield told(tenant, None, catalog.Meter.create(tenant, "calls", name="API calls", aggregation="sum", now=T0))
     clock = catalog.Clock.create(tenant, "clk_1", name="Year", at=T0, now=T0)
     yield told(tenant, None, clock)
     clock.advance(T0 + 20 * DAY, T0)
@@ -116,27 +130,38 @@ class Life:
 
     def start(self, terms: Terms = TERMS) -> Subscription:
         return Subscription.start(
-            self.ids.new("sub"), tenant=self.tenant, customer=self.id, storefront="web", terms=terms, grants=GRANTS,
-            timezone="UTC", started_at=T0, now=T0,
+            self.ids.new("sub"), tenant=self.tenant, customer=self.id, storefront="web",
+            items=(Item(terms=terms, grants=GRANTS),), billing=Billing(), timezone="UTC", started_at=T0, now=T0,
         )  # fmt: skip
 
-    def bill(self, subscription: Subscription, now: datetime) -> Invoice:
-        period = subscription.next_period()
-        line = Line(
-            kind="recurring", description="All", bundle="all", price="monthly", price_version=1,
-            period_start=period.start, period_end=period.end, amount=subscription.terms.amount.amount,
-        )  # fmt: skip
+    def bill(self, subscription: Subscription, now: datetime, due: datetime | None = None) -> Invoice:
+        due = due or subscription.next_bill() or now
+        corrections = subscription.unbilled(due)
         self._invoices += 1
         invoice = Invoice.issue(
-            self.ids.new("inv"), tenant=self.tenant, customer=self.id, subscription=subscription.id, storefront="web",
-            ordinal=self._invoices, currency="EUR", lines=(line,), issued_at=period.start, now=now,
+            self.ids.new("inv"), tenant=self.tenant, customer=self.id, subscriptions=(subscription.id,), storefront="web",
+            ordinal=self._invoices, currency="EUR", lines=tuple(invoice_line(subscription, each) for each in corrections),
+            credit=self.customer.credit("EUR"), issued_at=due, due_at=due, now=now,
         )  # fmt: skip
-        subscription.bill(period, invoice.id, now)
+        subscription.bill(due, corrections, invoice.id, now)
         return invoice
+
+    def draft(self, amount: int, now: datetime, finalizes_at: datetime | None = None) -> Invoice:
+        return Invoice.draft(
+            self.ids.new("inv"), tenant=self.tenant, customer=self.id, subscriptions=(), storefront="web", currency="EUR",
+            lines=(self.line(amount, now),), finalizes_at=finalizes_at, now=now,
+        )  # fmt: skip
+
+    def line(self, amount: int, now: datetime) -> Line:
+        return Line(kind="one_off", description="Installation", period_start=now, period_end=now, amount=amount)
+
+    def finalize(self, invoice: Invoice, now: datetime) -> None:
+        self._invoices += 1
+        invoice.finalize(ordinal=self._invoices, credit=self.customer.credit("EUR"), due_at=now, now=now)
 
     def request(self, invoice: Invoice, now: datetime) -> Payment:
         return Payment.request(
-            self.ids.new("pay"), tenant=self.tenant, customer=self.id, subscription=invoice.subscription, storefront="web",
+            self.ids.new("pay"), tenant=self.tenant, customer=self.id, subscription=invoice.subscriptions[0], storefront="web",
             invoice=invoice.id, purpose="automatic", amount=Money(amount=invoice.open, currency="EUR"), retry_after_s=(3600,),
             now=now,
         )  # fmt: skip
@@ -144,7 +169,7 @@ class Life:
     def record(self, invoice: Invoice, amount: int, now: datetime) -> Payment:
         applied, surplus = invoice.split(amount)
         return Payment.record(
-            self.ids.new("pay"), tenant=self.tenant, customer=self.id, subscription=invoice.subscription, storefront="web",
+            self.ids.new("pay"), tenant=self.tenant, customer=self.id, subscription=invoice.subscriptions[0], storefront="web",
             invoice=invoice.id, amount=Money(amount=amount, currency="EUR"), applied=applied, surplus=surplus, paid_at=now,
             reference="transfer 7", now=now,
         )  # fmt: skip
@@ -172,7 +197,7 @@ def tell_troubled_life(life: Life) -> Iterator[Told]:
     payment.lose_track(now)
     yield life.told(payment)
     payment.fail("refused", now)
-    subscription.suspend(invoice.id, now)
+    subscription.suspend(invoice.id, DunningPolicy(give_up_after_days=30), now)
     second = life.request(invoice, now)
     yield life.told(payment, subscription, second)
     now += DAY
@@ -204,11 +229,104 @@ def tell_plain_life(life: Life) -> Iterator[Told]:
     yield life.told(subscription)
 
 
+def tell_changed_life(life: Life) -> Iterator[Told]:
+    """A trial cut short, two more units and then none of them in a paid month, and a cancellation thought better of."""
+    yield life.told(life.customer)
+    subscription = life.start()
+    yield life.told(subscription)
+    now = T0 + 7 * DAY
+    subscription.set_trial_end(now, now)
+    subscription.activate(now)
+    yield life.told(subscription, life.bill(subscription, now))
+    for days, quantity in ((10, 3), (12, 1)):
+        now = T0 + days * DAY
+        (base,) = subscription.sale.agreements[-1].items
+        items = (base.model_copy(update={"quantity": Decimal(quantity)}),)
+        subscription.change(items, now, now, trial_ends_at=subscription.trial_ends_at)
+        invoice = life.bill(subscription, now, now)
+        if invoice.credited:
+            life.customer.give_credit(invoice.id, Money(amount=invoice.credited, currency="EUR"), now)
+        yield life.told(subscription, invoice, life.customer)
+    subscription.schedule_change(subscription.sale.agreements[-1].items, now + DAY, now)
+    yield life.told(subscription)
+    subscription.withdraw_change(now)
+    subscription.cancel_at_period_end(now)
+    yield life.told(subscription)
+    subscription.withdraw_cancellation(now)
+    yield life.told(subscription)
+    due = subscription.next_bill()
+    assert due is not None
+    invoice = life.bill(subscription, due)
+    life.customer.apply_credit(invoice.id, Money(amount=invoice.credit_applied, currency="EUR"), due)
+    yield life.told(subscription, invoice, life.customer)
+
+
+def tell_resting_life(life: Life) -> Iterator[Told]:
+    """Billed on a day, with a discount that ends; paused and resumed, renewed, and passed on to somebody else in the end."""
+    life.customer.set_billing(billing_day=1, together=True, now=T0)
+    yield life.told(life.customer)
+    subscription = life.start(TERMS.model_copy(update={"trial_days": 0, "term_periods": 2}))
+    subscription.discount(Discount(id="spring", name="Spring sale", percent=Decimal(20), periods=3, since=T0), T0)
+    invoice = life.bill(subscription, T0)
+    yield life.told(subscription, invoice)
+    credited = CreditedLine(line=1, amount=100)
+    invoice.credit_note((credited,), "a day without service", T0)
+    subscription.waive(subscription.posted_on(invoice.id)[0], credited.amount, T0)
+    yield life.told(invoice, subscription)
+    invoice.write_off("gone away", T0)
+    yield life.told(invoice)
+    late = life.record(invoice, 50, T0)
+    invoice.apply_payment(late.id, 50, T0, T0)
+    yield life.told(late, invoice)
+    life.customer.give_credit(invoice.id, Money(amount=30, currency="EUR"), T0)
+    late.refund(Money(amount=30, currency="EUR"), "paid by mistake", "transfer 8", T0)
+    life.customer.refund_credit(late.id, Money(amount=30, currency="EUR"), T0)
+    yield life.told(late, life.customer)
+    now = T0 + DAY
+    common = {"tenant": life.tenant, "customer": life.id, "storefront": "web", "subscription": subscription.id}
+    used = Usage.open(
+        usage_id(SECRET, subscription.id, "calls", month_of(T0)), **common, meter="calls", aggregation="sum",
+        month=month_of(T0), now=now,
+    )  # fmt: skip
+    used.record(T0, Decimal("12.5"), None, source="gateway", record="1", now=now)
+    subscription.use_late("calls", T0, now)
+    yield life.told(used, subscription)
+    pause = Pause(paused_at=now, resumes_at=now + DAY, billing="continued", entitlements="withdrawn")
+    subscription.rest(pause, now)
+    yield life.told(subscription)
+    subscription.resume(now + DAY, now + DAY)
+    subscription.end_discount("spring", now + DAY)
+    subscription.renew(2, now + DAY)
+    yield life.told(subscription)
+    now = T0 + 31 * DAY
+    wrong = life.bill(subscription, now)
+    yield life.told(subscription, wrong)
+    wrong.void("wrong price", now)
+    subscription.withdraw_invoice(wrong.id, now, rebill=False)
+    yield life.told(wrong, subscription)
+    to = Transfer(customer=life.id, subscription=life.ids.new("sub"), at=now)
+    subscription.request_transfer(to, now)
+    yield life.told(subscription)
+    subscription.fail_transfer("customer_not_found", now)
+    subscription.request_transfer(to, now)
+    yield life.told(subscription)
+    subscription.end_transferred(now)
+    yield life.told(subscription)
+    draft = life.draft(4900, now, now + DAY)
+    yield life.told(draft)
+    draft.add_lines((life.line(900, now),), now)
+    yield life.told(draft)
+    life.finalize(draft, now)
+    yield life.told(draft, life.draft(100, now))
+
+
 def tell(tenants: Sequence[str] = ("acme", "other")) -> Iterator[Told]:
     for tenant in tenants:
         yield from tell_catalog(tenant)
         yield from tell_troubled_life(Life(tenant, "crm-1", "clk_1"))
         yield from tell_plain_life(Life(tenant, "crm-2", None))
+        yield from tell_changed_life(Life(tenant, "crm-3", None))
+        yield from tell_resting_life(Life(tenant, "crm-4", None))
 
 
 class Writer:

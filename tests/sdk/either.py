@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from subledger_client import AsyncClient, Client, Command, Feed, Listing, Query, Result
+from subledger_client import AsyncClient, Client, Command, Feed, Listing, Preview, Query, Result
 from subledger_client.models import EventPage
 
 T = TypeVar("T")
@@ -32,6 +32,9 @@ class Waiting:
 
     def send(self, command: Command[T]) -> T:
         return self._client.send(command)
+
+    def preview(self, command: Command[T]) -> Preview[T]:
+        return self._client.preview(command)
 
     def get(self, query: Query[T]) -> T:
         return self._client.get(query)
@@ -67,6 +70,9 @@ class Awaiting:
 
     def send(self, command: Command[T]) -> T:
         return self._runner.run(self._client.send(command))
+
+    def preview(self, command: Command[T]) -> Preview[T]:
+        return self._runner.run(self._client.preview(command))
 
     def get(self, query: Query[T]) -> T:
         return self._runner.run(self._client.get(query))

@@ -52,6 +52,18 @@ def test_a_command_says_everything_once(client: Opened) -> None:
     ]  # fmt: skip
 
 
+def test_a_preview_is_the_same_request_as_a_dry_run(client: Opened) -> None:
+    wire = Wire(
+        httpx.Response(200, json={"object": "preview", "resource": {"id": "cus_1"}, "events": [], "invoices": []}), done()
+    )
+    ledger = client(wire)
+    assert ledger.preview(REGISTER)["resource"]["id"] == "cus_1"
+    ledger.send(REGISTER)
+    shown, sent = wire.sent
+    assert (shown.url.raw_path, sent.url.raw_path) == (b"/v1/customers?dry_run=true", b"/v1/customers")
+    assert (shown.content, shown.headers["Idempotency-Key"]) == (sent.content, sent.headers["Idempotency-Key"])
+
+
 def test_each_command_that_is_made_has_a_key_of_its_own() -> None:
     assert commands.register_customer(storefront="web").key != REGISTER.key
 

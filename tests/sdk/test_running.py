@@ -41,7 +41,9 @@ def test_a_customers_life(ledger: Either) -> None:
     method: PaymentMethodInput = {"provider": "simulator", "token": "sim_ok"}
     customer = ledger.send(commands.register_customer(storefront="web", external_id="u-1", payment_method=method))["id"]
     start = commands.start_subscription(customer=customer, price="gold-monthly")
+    shown = ledger.preview(start)
     started = ledger.send(start)
+    assert (shown["resource"]["id"], shown["invoices"][0]["total"]) == (started["id"], {"amount": 999, "currency": "EUR"})
 
     # a read holds what was written, and the same command again is the same subscription
     assert ledger.get(queries.check_entitlement(customer, "hd"))["granted"]

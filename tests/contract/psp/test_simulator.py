@@ -73,7 +73,7 @@ def test_the_nth_new_key_takes_the_nth_word_and_the_last_repeats(simulator: Simu
     # when five charges with keys of their own follow one script
     outcomes = [charge(simulator, f"k{n}", "sim_decline_expired_fraud_ok") for n in range(5)]
     # then each takes its word
-    assert outcomes[:3] == [FUNDS, Declined("expired_card"), Declined("fraud")]
+    assert outcomes[:3] == [FUNDS, Declined("expired_card", hard=True), Declined("fraud", hard=True)]
     assert all(isinstance(outcome, Captured) for outcome in outcomes[3:])
 
 
@@ -90,7 +90,7 @@ def test_a_script_goes_on_for_new_keys_of_its_account_and_token_alone(simulator:
     "token", ["", "tok_visa", "sim_", "sim", "ok", "sim_ok_", "sim__ok", "sim_OK", "sim_ok_maybe", "sim_invalid_token"]
 )
 def test_a_token_that_is_no_script_is_refused(simulator: Simulator, token: str) -> None:
-    assert charge(simulator, "k", token) == Declined("invalid_token")
+    assert charge(simulator, "k", token) == Declined("invalid_token", hard=True)
     assert simulator.book().captured == {}
 
 

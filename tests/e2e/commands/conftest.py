@@ -146,7 +146,7 @@ class Api:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             for record in self.records(customer):
-                if record.attributes["type"] == f"{type}.v1":
+                if record.attributes["type"].rpartition(".")[0] == type:
                     return record
             time.sleep(0.01)
         raise AssertionError(f"no {type} in {[record.attributes['type'] for record in self.records(customer)]}")

@@ -13,8 +13,14 @@ from tests.e2e.commands.conftest import ADMIN_KEY, Api, command_api
 ROUTES = [
     "/v1/tenants", "/v1/api-keys", "/v1/api-keys/x/revoke", "/v1/storefronts", "/v1/storefronts/x", "/v1/entitlements",
     "/v1/bundles", "/v1/prices", "/v1/prices/x/versions", "/v1/test-clocks", "/v1/test-clocks/x/advance", "/v1/customers",
-    "/v1/customers/x", "/v1/customers/x/payment-method", "/v1/subscriptions", "/v1/subscriptions/x/cancel",
-    "/v1/invoices/x/payments", "/v1/commands:batch",
+    "/v1/coupons", "/v1/customers/x", "/v1/customers/x/payment-method", "/v1/customers/x/billing", "/v1/subscriptions",
+    *(f"/v1/subscriptions/x/{verb}" for verb in (
+        "cancel", "uncancel", "change", "withdraw-change", "trial", "pause", "resume", "renew", "apply-coupon", "remove-coupon",
+        "transfer",
+    )),
+    "/v1/invoices", *(f"/v1/invoices/x/{verb}" for verb in (
+        "lines", "finalize", "payments", "credit-notes", "void", "write-off",
+    )), "/v1/payments/x/refunds", "/v1/meters", "/v1/usage", "/v1/commands:batch",
 ]  # fmt: skip
 
 

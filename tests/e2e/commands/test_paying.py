@@ -12,23 +12,20 @@ from tests.e2e.commands.conftest import Api
 CHARGE = {"kind": "charge"}
 
 
-def owing(api: Api, token: str | None, **outcome: str) -> tuple[str, str]:
-    """A customer and the invoice whose first charge failed; ``token`` is the method from then on."""
-    customer = api.customer("sim_decline")
+def owing(api: Api, then: str) -> tuple[str, str]:
+    """A customer and the invoice whose first charge failed; what ``then`` becomes of the next one."""
+    customer = api.customer(f"sim_decline_{then}")
     api.subscription(customer)
-    failed = api.wait_for(customer, outcome.get("until", "payment.attempt_failed"))
-    method = {"provider": "simulator", "token": token} if token else None
-    api.done(f"/v1/customers/{customer}/payment-method", {"payment_method": method})
-    assert failed
+    api.wait_for(customer, "payment.attempt_failed")
     return customer, api.wait_for(customer, "invoice.issued").attributes["subject"]
 
 
 def types(records: list[Record]) -> list[str]:
-    return [record.attributes["type"].removesuffix(".v1") for record in records]
+    return [record.attributes["type"].rpartition(".")[0] for record in records]
 
 
 def test_a_charge_that_is_captured(api: Api) -> None:
-    customer, invoice = owing(api, "sim_ok")
+    customer, invoice = owing(api, "ok")
     answer = api.post(f"/v1/invoices/{invoice}/payments", CHARGE)
     body = answer.json()
     assert (answer.status_code, body["state"], body["applied"]["amount"]) == (201, "captured", 999)
@@ -44,7 +41,7 @@ def test_a_charge_that_is_captured(api: Api) -> None:
 
 
 def test_a_charge_that_is_declined_is_remembered_and_replayed(api: Api) -> None:
-    customer, invoice = owing(api, "sim_expired")
+    customer, invoice = owing(api, "expired")
     answer = api.post(f"/v1/invoices/{invoice}/payments", CHARGE, key="k")
     body = answer.json()
     assert (answer.status_code, body["code"], body["decline_code"]) == (402, "charge-declined", "expired_card")
@@ -58,13 +55,14 @@ def test_a_charge_that_is_declined_is_remembered_and_replayed(api: Api) -> None:
 
 
 def test_a_charge_without_a_method_is_declined_at_once(api: Api) -> None:
-    _, invoice = owing(api, None)
+    customer, invoice = owing(api, "ok")
+    api.done(f"/v1/customers/{customer}/payment-method", {"payment_method": None})
     answer = api.post(f"/v1/invoices/{invoice}/payments", CHARGE)
     assert (answer.status_code, answer.json()["decline_code"]) == (402, "no_payment_method")
 
 
 def test_a_charge_without_an_outcome_is_accepted(api: Api) -> None:
-    _, invoice = owing(api, "sim_unknown")
+    _, invoice = owing(api, "unknown")
     answer = api.post(f"/v1/invoices/{invoice}/payments", CHARGE, key="k", Prefer="wait=1")
     assert (answer.status_code, answer.json()["state"]) == (202, "unknown")
     assert answer.headers["location"].startswith("/v1/payments/pay_")
@@ -75,7 +73,7 @@ def test_a_charge_without_an_outcome_is_accepted(api: Api) -> None:
 
 
 def test_money_from_elsewhere(api: Api) -> None:
-    _, invoice = owing(api, "sim_ok")
+    _, invoice = owing(api, "ok")
     body = {"kind": "recorded", "amount": {"amount": 1200, "currency": "EUR"}, "reference": "RF18"}
     answer = api.post(f"/v1/invoices/{invoice}/payments", body, If_Match='"1"')
     paid = answer.json()
@@ -86,7 +84,7 @@ def test_money_from_elsewhere(api: Api) -> None:
         201,
     )
     later = api.post(f"/v1/invoices/{invoice}/payments", body)
-    assert (later.status_code, later.json()["code"]) == (409, "invoice-paid")
+    assert (later.status_code, later.json()["applied"]["amount"], later.json()["surplus"]["amount"]) == (201, 0, 1200)
     assert api.post(f"/v1/invoices/{invoice}/payments", body, If_Match='"1"').status_code == 412
 
 
@@ -99,7 +97,7 @@ def test_money_from_elsewhere(api: Api) -> None:
     ],
 )
 def test_money_that_cannot_be_taken(api: Api, body: dict[str, object], code: str, pointer: str) -> None:
-    _, invoice = owing(api, "sim_ok")
+    _, invoice = owing(api, "ok")
     answer = api.post(f"/v1/invoices/{invoice}/payments", {"kind": "recorded", **body})
     assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["pointer"]) == (422, code, pointer)
 
@@ -127,3 +125,24 @@ def test_a_cancelled_subscription_says_what_is_allowed(api: Api) -> None:
     api.done(f"/v1/subscriptions/{sold['id']}/cancel", {"at": "now"})
     answer = api.post(f"/v1/subscriptions/{sold['id']}/cancel", {"at": "now"})
     assert (answer.status_code, answer.json()["allowed_transitions"]) == (409, [])
+
+
+def test_a_payment_is_refunded_with_a_credit_note(api: Api) -> None:
+    customer = api.customer("sim_ok")
+    api.subscription(customer)
+    paid = api.wait_for(customer, "invoice.payment_applied")
+    payment = api.wait_for(customer, "payment.captured").attributes["subject"]
+    path, body = f"/v1/payments/{payment}/refunds", {"amount": {"amount": 400, "currency": "EUR"}, "reason": "Outage"}
+    assert api.post(path, body).status_code == 428
+    too_much = api.post(path, body, if_match="*")
+    assert (too_much.status_code, too_much.json()["errors"][0]["pointer"]) == (422, "/amount/amount")
+
+    answer = api.post(path, body | {"lines": [{"line": 1, "amount": 400}]}, key="refund", if_match="*")
+
+    assert (answer.status_code, answer.json()["refunded"]) == (201, {"amount": 400, "currency": "EUR"})
+    again = api.post(path, body | {"lines": [{"line": 1, "amount": 400}]}, key="refund", if_match="*")
+    assert (again.json(), again.headers["idempotent-replayed"]) == (answer.json(), "true")
+    assert types(api.records(customer))[-5:] == [
+        "payment.refunded", "invoice.credit_noted", "customer.credited", "subscription.line_waived", "customer.credit_refunded",
+    ]  # fmt: skip
+    assert paid.attributes["subject"] in {record.attributes["subject"] for record in api.records(customer)[-5:]}

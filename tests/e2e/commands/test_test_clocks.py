@@ -14,7 +14,7 @@ from tests.e2e.commands.conftest import Api, command_api
 
 
 def issued(api: Api, customer: str) -> int:
-    return sum(record.attributes["type"] == "invoice.issued.v1" for record in api.records(customer))
+    return sum(record.attributes["type"] == "invoice.issued.v2" for record in api.records(customer))
 
 
 def test_an_advance_answers_when_all_that_follows_is_committed(api: Api) -> None:

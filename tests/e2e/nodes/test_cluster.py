@@ -17,6 +17,12 @@ from tests.faults.deployment import process_environment
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
+NODES_ONLY = [
+    ("GET", "/v1/cluster/node"), ("POST", "/v1/cluster/partitions/0/advance"), ("POST", "/v1/cluster/transfers"),
+]  # fmt: skip
+CARD = {"storefront": "web", "payment_method": {"provider": "simulator", "token": "sim_ok"}}
+
+
 def done(two: Cluster, node: int, path: str, body: Any) -> dict[str, Any]:
     answer = two.post(node, path, body, uuid.uuid4().hex)
     assert answer.is_success, answer.text
@@ -49,6 +55,26 @@ def test_a_test_clock_moves_for_the_customers_of_all_nodes(two: Cluster, sender:
         assert two.request(node, "GET", f"/v1/test-clocks/{clock}").json()["now"] == "2026-04-02T00:00:00Z"
 
 
+@pytest.mark.parametrize("sender", [0, 1])
+def test_a_subscription_goes_to_a_customer_of_the_other_node(two: Cluster, sender: int) -> None:
+    # given a customer of each node, one with a subscription
+    names = [two.customer_of(node, f"move-{sender}") for node in (0, 1)]
+    ada, bob = (str(done(two, sender, "/v1/customers", {**CARD, "external_id": name})["id"]) for name in names)
+    sold = done(two, sender, "/v1/subscriptions", {"customer": ada, "price": "monthly"})
+    # when it is transferred, at either node
+    path = f"/v1/subscriptions/{sold['id']}/transfer"
+    moved = two.post(sender, path, {"customer": bob}, f"move-{sender}", Prefer="wait=10")
+    # then it has ended at one and begun at the other, once
+    assert (moved.status_code, moved.json()["state"]) == (200, "cancelled"), moved.text
+    (started,) = two.of_customer(bob, "subscription.started.v2")
+    assert started.attributes["subject"] == moved.json()["transfer"]["subscription"]
+    (ended,) = two.of_customer(ada, "subscription.transferred.v1")
+    assert started.attributes["commandid"] == ended.attributes["commandid"]
+    # and the other node says the same
+    again = two.post(1 - sender, path, {"customer": bob}, f"move-{sender}")
+    assert (again.status_code, again.json()["transfer"]) == (200, moved.json()["transfer"])
+
+
 def test_either_node_shows_the_cluster(two: Cluster) -> None:
     admin = {"Authorization": f"Bearer {two.nodes[0].admin_key}"}
     for asked in (0, 1):
@@ -71,7 +97,7 @@ def test_it_is_shown_to_the_admin_alone(two: Cluster) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "permission-missing")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/cluster/node"), ("POST", "/v1/cluster/partitions/0/advance")])
+@pytest.mark.parametrize(("method", "path"), NODES_ONLY)
 def test_what_nodes_ask_of_each_other_takes_their_key(two: Cluster, method: str, path: str) -> None:
     admin = {"Authorization": f"Bearer {two.nodes[0].admin_key}"}
     assert two.request(0, method, path, {}, **admin).status_code == 401

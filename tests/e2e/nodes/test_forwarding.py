@@ -11,6 +11,7 @@ import pytest
 
 from commands.api_forward import ledger_mark
 from tests.e2e.nodes.cluster import Cluster, customer
+from tests.integration.kafka.support import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -66,14 +67,25 @@ def test_every_command_on_a_customer_through_the_wrong_node(two: Cluster, node: 
     assert done(cancelled)["state"] == "cancelled"
 
 
-def test_paying_through_the_wrong_node_answers_with_the_outcome(two: Cluster) -> None:
-    # given an invoice that is open, since its customer has no payment method
+def test_a_dry_run_through_the_wrong_node_shows_what_the_owner_would_do(two: Cluster) -> None:
+    # given a customer of the other node
     id = registered(two, 0)
-    done(two.post(1, f"/v1/customers/{id}/payment-method", {"payment_method": None}, f"none-{id}"))
-    subscription = done(two.post(1, "/v1/subscriptions", {"customer": id, "price": "monthly"}, f"start-{id}"))
-    (issued,) = two.of_customer(id, "invoice.issued.v1")
-    method = {"payment_method": {"provider": "simulator", "token": "sim_ok"}}
+    start = {"customer": id, "price": "monthly"}
+    # when it is asked what a start would do, then nothing is done
+    shown = done(two.post(1, "/v1/subscriptions?dry_run=true", start, f"start-{id}"))
+    assert (shown["object"], two.of_customer(id, "subscription.started.v2")) == ("preview", [])
+    # until it is sent
+    assert done(two.post(1, "/v1/subscriptions", start, f"start-{id}"))["id"] == shown["resource"]["id"]
+
+
+def test_paying_through_the_wrong_node_answers_with_the_outcome(two: Cluster) -> None:
+    # given an invoice that is open, since its first charge was declined
+    id = registered(two, 0)
+    method = {"payment_method": {"provider": "simulator", "token": "sim_decline_ok"}}
     done(two.post(1, f"/v1/customers/{id}/payment-method", method, f"method-{id}"))
+    subscription = done(two.post(1, "/v1/subscriptions", {"customer": id, "price": "monthly"}, f"start-{id}"))
+    (issued,) = two.of_customer(id, "invoice.issued.v2")
+    until(lambda: bool(two.of_customer(id, "payment.attempt_failed.v2")))
     # when it is paid
     paid = two.post(1, f"/v1/invoices/{issued.attributes['subject']}/payments", {"kind": "charge"}, f"pay-{id}")
     # then the answer waits for the charge

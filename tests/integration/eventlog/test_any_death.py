@@ -249,7 +249,7 @@ class AnyDeath(RuleBasedStateMachine):
             if stored is None:
                 stored = len(serving[partition].queries.stream_events(stream))
             versions[stream] = stored + 1
-            events.append(Event(stream, versions[stream], "subscription.started.v1", b"{}"))
+            events.append(Event(stream, versions[stream], "subscription.started.v2", b"{}"))
         seen = serving["catalog"].state.sequence if partition != "catalog" else 0
         append = Append(partition, KEY, "acme", name, tuple(events), catalog_sequence=seen)
         derived = {stream: Derived(open=versions[stream] % 2 == 1, parent=KEY) for stream in streams}

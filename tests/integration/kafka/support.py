@@ -29,7 +29,7 @@ def delete_topics(bootstrap: str, environment: str) -> None:
 def append(partition: str, name: str, events: int = 1, size: int = 10) -> Append:
     """A command called ``name`` that makes a stream of its own with ``events`` events."""
     value = b'{"pad":"' + os.urandom(size // 2).hex().encode() + b'"}'  # which does not compress well
-    made = tuple(Event(f"sub_{name}", version, "subscription.started.v1", value) for version in range(1, events + 1))
+    made = tuple(Event(f"sub_{name}", version, "subscription.started.v2", value) for version in range(1, events + 1))
     return Append(partition, "acme/cus_1", "acme", f"client:{name}", made)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from commands.catalog.change_storefront import ChangeStorefront, change_storefront
 from commands.ports import Unavailable
 from infra.eventlog.sqlite import SqliteLog
-from tests.integration.node.support import TENANT_COMMAND, running, storefront_command, until
+from tests.integration.node.support import TENANT_COMMAND, catalog_command, running, storefront_command, until
 
 
 def test_a_log_that_takes_no_write_is_told_and_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +58,36 @@ def test_a_duplicate_outlives_the_request_that_it_repeats(tmp_path: Path, monkey
             answer = await second
             assert (await node.submit(storefront_command("web"))).position == answer.position
             assert (await node.submit(storefront_command("tv"))).position != answer.position
+        log.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_preview_is_shown_once_what_it_rests_on_has_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.eventlog.sqlite.BUSY_TIMEOUT_S", 0.1)
+    renamed = catalog_command("renamed", lambda unit: change_storefront(unit, "web", ChangeStorefront(name="Shop")))
+
+    async def scenario() -> None:
+        log = SqliteLog(tmp_path / "log.sqlite", "sandbox", 2)
+        async with running(log, tmp_path) as node:
+            await until(lambda: not node.unready())
+            await node.submit(TENANT_COMMAND)
+            # given a storefront that is decided, and a log that takes no write
+            locked = sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)
+            locked.execute("BEGIN IMMEDIATE")
+            made = asyncio.ensure_future(node.submit(storefront_command("web")))
+            # when it is asked what a change of it would do
+            shown = asyncio.ensure_future(node.preview(renamed))
+            await until(lambda: any("takes no write" in reason for reason in node.unready()), 20)
+            # then the answer waits for the storefront
+            assert not shown.done()
+            locked.execute("ROLLBACK")
+            preview = await shown
+            assert ([event.TOPIC for event, _ in preview.events], preview.position) == (
+                ["storefront.changed.v2"], (await made).position,
+            )  # fmt: skip
+            # and has done nothing
+            assert (await node.submit(renamed)).version == 2
         log.close()
 
     asyncio.run(scenario())

@@ -7,7 +7,9 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from commands.unit import Unit
 from domain.customer.events import PaymentMethod
 from domain.event import Aggregate
 from domain.ids import customer_id
+from domain.subscription.aggregate import Subscription
 from infra.eventlog.sqlite import SqliteLog
 from infra.node.node import Node
 from infra.psp.simulator import Simulator
@@ -51,11 +54,11 @@ async def open_shop(node: Node) -> None:
 
 
 def written(log: SqliteLog) -> Counter[str]:
-    """How many events of each type the log holds."""
+    """How many events of each type the log holds, in whatever version."""
     reader = log.reader(dict.fromkeys(log.partitions, 0))
     found: Counter[str] = Counter()
     while records := reader.poll(0):
-        found.update(record.attributes["type"].removesuffix(".v1") for record in records)
+        found.update(record.attributes["type"].rpartition(".v")[0] for record in records)
     reader.close()
     return found
 
@@ -83,7 +86,7 @@ def test_a_period_that_began_before_a_charge_was_found_declined_is_billed(
         asyncio.run(first_charge_hangs())
     asyncio.run(comes_back_in_the_next_period())
 
-    assert written(log)["subscription.period_billed"] == 2
+    assert written(log)["subscription.billed"] == 2
     log.close()
 
 
@@ -117,10 +120,47 @@ def test_what_falls_due_by_a_wrong_clock_alone_is_not_done_once_it_is_right(
             locked.close()
             # then none is done, and the node goes on
             await node.submit(catalog_command("t", lambda unit: create_storefront(unit, OTHER_STOREFRONT)))
-            assert written(log)["subscription.period_billed"] == 1
+            assert written(log)["subscription.billed"] == 1
             # until it is time
             ahead = timedelta(hours=5)
-            await until(lambda: written(log)["subscription.period_billed"] == 2)
+            await until(lambda: written(log)["subscription.billed"] == 2)
+
+    asyncio.run(scenario())
+    log.close()
+
+
+def test_a_timer_that_fails_keeps_nobody_else_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.node.partition.REST", timedelta(seconds=0.2))
+    log = SqliteLog(tmp_path / "log.sqlite", "sandbox", 2)
+    bob = customer_id(SECRET, TENANT, "web", "bob", "")
+    ahead = timedelta()
+    unbilled = Subscription.unbilled
+
+    def fails_for_ada(self: Subscription, *given: Any) -> Any:
+        if self.customer == CUSTOMER:
+            raise ZeroDivisionError
+        return unbilled(self, *given)
+
+    async def scenario() -> None:
+        nonlocal ahead
+        async with running(log, tmp_path, clock=lambda: datetime.now(UTC) + ahead) as node:
+            await until(lambda: not node.unready())
+            await open_shop(node)
+            for name, id in (("ada", CUSTOMER), ("bob", bob)):
+                card = PaymentMethod(provider="simulator", token="sim_ok")
+                body = RegisterCustomer(storefront="web", external_id=name, payment_method=card)
+                sale = StartSubscription(customer=id, price="daily")
+                await node.submit(Command(TENANT, id, "client:1", partial(lambda unit, body: register(unit, body), body=body)))
+                await node.submit(Command(TENANT, id, "client:2", partial(lambda unit, sale: start(unit, sale), sale=sale)))
+            # given a bill that fails
+            with monkeypatch.context() as patch:
+                patch.setattr(Subscription, "unbilled", fails_for_ada)
+                ahead = timedelta(hours=30)
+                # then others are billed
+                await until(lambda: written(log)["subscription.billed"] == 3)
+                assert not node.unready()
+            # and it is as well, once it can be
+            await until(lambda: written(log)["subscription.billed"] == 4)
 
     asyncio.run(scenario())
     log.close()

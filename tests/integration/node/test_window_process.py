@@ -72,7 +72,7 @@ class Heard:
         self.error = error
 
     def entry(self, token: object, version: int, key: str = "t/cus_1") -> Entry:
-        append = Append("0", key, "t", f"client:{version}", (Event("sub_1", version, "subscription.cancelled.v1", b"{}"),))
+        append = Append("0", key, "t", f"client:{version}", (Event("sub_1", version, "subscription.cancelled.v2", b"{}"),))
         return Entry("0", self.epochs["0"], token, append, {"sub_1": Derived(open=True, parent="cus_1")})
 
 

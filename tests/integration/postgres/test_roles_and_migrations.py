@@ -91,7 +91,7 @@ def test_no_role_passes_by_row_level_security(admin_dsn: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO ledger.balances VALUES ('acme', 'cus_1', 'EUR', 1)",
+        "INSERT INTO ledger.balances VALUES ('acme', 'cus_1', 'EUR', 1, 0)",
         "UPDATE ledger.balances SET surplus = 0",
         "TRUNCATE ledger.balances",
         "SELECT * FROM ledger.quarantine",
@@ -137,7 +137,7 @@ def test_a_migration_whose_text_changed_is_refused(postgres_dsn: str, monkeypatc
 
 
 def test_a_migration_that_fails_leaves_nothing(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = [*migrations(), Migration("later/schema_2.sql", "CREATE TABLE ledger.half (a int); SELECT 1/0")]
+    broken = [*migrations(), Migration("later/schema_3.sql", "CREATE TABLE ledger.half (a int); SELECT 1/0")]
     monkeypatch.setattr(migrating, "migrations", lambda: iter(broken))
     with pytest.raises(psycopg.errors.DivisionByZero):
         migrate(postgres_dsn)
@@ -148,13 +148,13 @@ def test_a_migration_whose_rows_only_the_log_can_give_begins_anew(postgres_dsn: 
     # given a database with rows, at a position
     migrate(postgres_dsn)
     with psycopg.connect(projector_dsn(postgres_dsn)) as connection:
-        connection.execute("INSERT INTO ledger.balances VALUES ('acme', 'cus_1', 'EUR', 1)")
+        connection.execute("INSERT INTO ledger.balances VALUES ('acme', 'cus_1', 'EUR', 1, 0)")
         connection.execute("INSERT INTO ledger.positions VALUES ('0', 'log', 7, '{}')")
         connection.execute("INSERT INTO ledger.heartbeat VALUES ('0', now())")
     # when a later version needs them from the log
-    later = [*migrations(), Migration("later/schema_2.sql", "SELECT ledger.begin_anew()")]
+    later = [*migrations(), Migration("later/schema_3.sql", "SELECT ledger.begin_anew()")]
     monkeypatch.setattr(migrating, "migrations", lambda: iter(later))
-    assert migrate(postgres_dsn) == ["later/schema_2.sql"]
+    assert migrate(postgres_dsn) == ["later/schema_3.sql"]
     # then neither rows nor positions are left, and what is applied and since when they are stale is known
     with psycopg.connect(postgres_dsn) as connection:
         for table, rows in {"balances": 0, "positions": 0, "heartbeat": 1, "migrations": len(later)}.items():

@@ -140,6 +140,12 @@ def troubled() -> str:
 
 
 @pytest.fixture
+def resting() -> str:
+    """The id of the customer with a discount, a credit note, and invoices that were written off, voided and laid out."""
+    return Life("acme", "crm-4", None).id
+
+
+@pytest.fixture
 def plain() -> str:
     """The id of the customer in wall time."""
     return Life("acme", "crm-2", None).id

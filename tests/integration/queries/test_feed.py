@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.eventlog.record import ATTRIBUTES, content_hash
-from infra.http import resources
+from infra.http.event_resources import EventPage
 from queries import feed
 from tests.integration.queries.conftest import Client
 from tests.integration.queries.following import CloudEvent, Consumer, Missed
@@ -42,7 +42,7 @@ def by_partition(events: Sequence[CloudEvent]) -> dict[str, list[CloudEvent]]:
 
 def test_an_event_is_its_record_to_the_byte(client: Client) -> None:
     text = client.get("/v1/events?limit=1000").text
-    data = resources.EventPage.model_validate_json(text).data
+    data = EventPage.model_validate_json(text).data
     assert len(data) > 40
     for event in orjson.loads(text)["data"]:
         attributes = {name: event[name] for name in ATTRIBUTES if name in event}
@@ -164,14 +164,14 @@ def test_a_poll_waits_for_an_event_and_no_longer(own: Client, writer: Writer, pr
 
 
 def test_the_cursor_moves_past_what_the_filter_leaves_out(client: Client) -> None:
-    page = client.get("/v1/events?type=price.published.v1&type=tenant.*").json()
-    assert [event["type"] for event in page["data"]] == ["tenant.created.v1", "price.published.v1"]
+    page = client.get("/v1/events?type=price.published.v2&type=tenant.*").json()
+    assert [event["type"] for event in page["data"]] == ["tenant.created.v1", "price.published.v2"]
     assert page["next_cursor"] == client.get("/v1/customers").headers["Ledger-Position"].replace(" ", "")
 
 
 def test_a_position_of_a_command_is_a_cursor(client: Client) -> None:
     page = client.get("/v1/events?after=catalog@3&type=tenant.*&type=price.*&limit=1").json()
-    assert [event["type"] for event in page["data"]] == ["price.published.v1"]
+    assert [event["type"] for event in page["data"]] == ["price.published.v2"]
     beyond = client.get("/v1/events?after=catalog@999999,0@999999,1@999999,2@999999").json()
     assert (beyond["data"], beyond["next_cursor"]) == ([], "0@999999,1@999999,2@999999,catalog@999999")
 

@@ -99,7 +99,7 @@ def test_a_key_as_new_as_the_position_it_came_with_is_waited_for(
 
 def test_the_admin_acts_in_the_tenant_it_names(client: Client) -> None:
     admin = bearer(ADMIN_KEY)
-    assert len(client.get("/v1/customers", admin | {"x-tn": "other"}).json()["data"]) == 2
+    assert len(client.get("/v1/customers", admin | {"x-tn": "other"}).json()["data"]) == 4
     check_problem(client.get("/v1/customers", admin), 400, "tenant-required")
     check_problem(client.get("/v1/customers", admin | {"x-tn": "no/tenant"}), 400, "tenant-invalid")
 

@@ -13,7 +13,7 @@ from commands.catalog.publish_price import PublishPrice, publish_price
 from commands.catalog.test_clocks import AdvanceClock, CreateClock, advance_clock, create_clock
 from commands.customer.register import RegisterCustomer, register
 from commands.customer.set_payment_method import SetPaymentMethod, set_payment_method
-from commands.invoice.pay import Charge, RecordPayment, pay
+from commands.invoice.pay import ChargeInvoice, RecordPayment, pay
 from commands.subscription.cancel import CancelSubscription, cancel
 from commands.subscription.start import StartSubscription, start
 from domain.catalog.aggregates import Clock
@@ -40,11 +40,11 @@ class Shop(World):
         self.client(lambda unit: define_bundle(unit, DefineBundle(id="gold", storefront="web", name="Gold", grants=grants)))
 
     def price(
-        self, id: str = "gold-monthly", amount: int = AMOUNT, unit: str = "month", currency: str = "EUR", **terms: Any
+        self, id: str = "gold-monthly", amount: int | None = AMOUNT, unit: str = "month", currency: str = "EUR", **terms: Any
     ) -> str:
-        """Sell gold at this price."""
-        money = {"amount": amount, "currency": currency}
-        body = PublishPrice.model_validate({"id": id, "bundle": "gold", "amount": money, "interval": {"unit": unit}, **terms})
+        """Sell gold at this price: an amount, or ``charges``."""
+        money = {"currency": currency} if amount is None else {"amount": {"amount": amount, "currency": currency}}
+        body = PublishPrice.model_validate({"id": id, "bundle": "gold", "interval": {"unit": unit}, **money, **terms})
         self.client(lambda unit: publish_price(unit, body))
         return id
 
@@ -69,14 +69,14 @@ class Shop(World):
 
     def charge(self, invoice: str) -> Payment:
         """Ask for a new charge."""
-        return self._pay(invoice, Charge(kind="charge"))
+        return self._pay(invoice, ChargeInvoice(kind="charge"))
 
     def record(self, invoice: str, amount: int, paid_at: datetime | None = None, *, may_backdate: bool = False) -> Payment:
         """Note what was paid elsewhere."""
         body = RecordPayment(kind="recorded", amount=Money(amount=amount, currency="EUR"), paid_at=paid_at)
         return self._pay(invoice, body, may_backdate=may_backdate)
 
-    def _pay(self, invoice: str, body: Charge | RecordPayment, *, may_backdate: bool = False) -> Payment:
+    def _pay(self, invoice: str, body: ChargeInvoice | RecordPayment, *, may_backdate: bool = False) -> Payment:
         customer = next(found.customer for found in self.invoices() if found.id == invoice)
         payment = self.client(lambda unit: pay(unit, invoice, body), customer, may_backdate=may_backdate)
         return self.get(Payment, payment.id)

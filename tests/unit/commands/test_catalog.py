@@ -16,12 +16,14 @@ from commands.catalog.publish_price import PriceVersion, PublishPrice, publish_p
 from commands.customer.change import ChangeCustomer, change
 from commands.customer.personal import Personal
 from commands.customer.register import RegisterCustomer, register
+from commands.subscription.start import StartSubscription, start
 from commands.unit import Unit
 from domain.catalog.aggregates import ApiKey, Price, Storefront
 from domain.customer.aggregate import Customer
 from domain.errors import NotFound, RuleViolated, WrongState
 from domain.event import Aggregate
 from domain.registry import encode
+from domain.subscription.aggregate import Subscription
 from tests.unit.commands.shop import CARD, Shop
 from tests.unit.commands.world import SECRET, TENANT, at, customer_of
 
@@ -91,10 +93,48 @@ def test_versions_of_a_price_count_up_and_keep_the_currency() -> None:
     second = shop.client(lambda unit: publish_version(unit, "gold-monthly", PriceVersion.model_validate(MONTHLY)))
     assert isinstance(second, Price)
     assert (second.terms.price_version, second.terms.amount.amount) == (2, 1)
-    assert shop.catalog.price(TENANT, "gold-monthly").terms.price_version == 2
+    assert shop.catalog.price(TENANT, "gold-monthly", shop.now).terms.price_version == 2
     dollars = PriceVersion.model_validate({**MONTHLY, "amount": {"amount": 1, "currency": "USD"}})
     with pytest.raises(RuleViolated, match="other_currency"):
         shop.client(lambda unit: publish_version(unit, "gold-monthly", dollars))
+
+
+def test_a_version_is_sold_from_its_day_on_and_what_was_sold_keeps_its_own() -> None:
+    shop = Shop()
+    shop.price()
+    dearer = PriceVersion.model_validate({**MONTHLY, "effective_from": "2026-02-01T00:00:00Z"})
+    shop.client(lambda unit: publish_version(unit, "gold-monthly", dearer))
+    ada = shop.register()
+    assert shop.sell(ada).terms.price_version == 1
+    shop.until(at("2026-02-01"))
+    assert shop.sell(ada).terms.price_version == 2
+    assert shop.sell(ada, start_at=at("2026-01-15"), may_backdate=True).terms.price_version == 1
+    assert [each.terms.price_version for each in shop.streams.all(Subscription)] == [1, 2, 1]
+
+
+def test_what_is_not_in_effect_yet_is_not_sold() -> None:
+    shop = Shop()
+    shop.price(effective_from="2026-02-01T00:00:00Z")
+    with pytest.raises(RuleViolated, match="price_not_in_effect"):
+        shop.sell(shop.register())
+
+
+def test_a_channel_sells_at_its_own_price_or_at_that_of_all() -> None:
+    shop = Shop()
+    shop.price("everywhere", 999)
+    shop.price("in-the-app", 1299, channel="app-store")
+    ada = shop.register()
+
+    def sold(channel: str | None, price: str | None = None) -> str:
+        of = {"price": price} if price else {"bundle": "gold", "currency": "EUR"}
+        request = StartSubscription.model_validate({"customer": ada, "channel": channel, **of})
+        found = shop.client(lambda unit: start(unit, request), ada)
+        assert isinstance(found, Subscription)
+        return found.terms.price
+
+    assert [sold(channel) for channel in ("app-store", "play-store", None)] == ["in-the-app", "everywhere", "everywhere"]
+    with pytest.raises(RuleViolated, match="price_of_another_channel"):
+        sold("play-store", "in-the-app")
 
 
 def test_names_that_are_not_given_come_from_the_command() -> None:

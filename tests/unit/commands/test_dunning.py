@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from commands.ports import Captured, Declined, Unknown
+from commands.subscription.trial import SetTrialEnd, set_trial_end
 from domain.errors import WrongState
 from domain.payment.aggregate import Payment
+from tests.unit.commands.desk import Desk
 from tests.unit.commands.shop import AMOUNT, DAY, Shop
 from tests.unit.commands.test_billing_cycle import BILLED, PAID
 from tests.unit.commands.world import Provider, at, captures, declines, silent, unknown
 
-REQUESTED = ["subscription.period_billed", "invoice.issued", "payment.requested", "payment.attempt_started"]
+REQUESTED = ["subscription.billed", "invoice.issued", "payment.requested", "payment.attempt_started"]
 RETRY = ["payment.attempt_started", "payment.attempt_failed"]
 EXHAUSTED = [*RETRY, "subscription.suspended"]
 
@@ -34,6 +36,26 @@ def suspended() -> Shop:
     shop.until(at("2026-02-05"))
     assert shop.subscription().state == "suspended"
     return shop
+
+
+@pytest.mark.parametrize("convert", [False, True])
+def test_a_trial_whose_fee_was_not_to_be_had_is_followed_by_nothing_until_it_is_paid(convert: bool) -> None:
+    desk = Desk(declines)
+    desk.price("paid-trial", 3100, trial_days=14, trial_fee=500)
+    desk.sell(desk.ada, "paid-trial")
+    desk.until(at("2026-01-10"))
+    assert desk.subscription().grants_access(desk.now)
+    desk.provider = captures
+    if convert:
+        id = desk.subscription().id
+        desk.client(lambda unit: set_trial_end(unit, id, SetTrialEnd()), desk.ada)
+    desk.until(at("2026-01-15"))
+    assert (desk.subscription().state, desk.subscription().access) == ("suspended", False)
+    assert [invoice.total for invoice in desk.invoices()] == [500]
+
+    desk.record(desk.newest().id, 500)
+
+    assert (desk.subscription().state, desk.subscription().access) == ("active", True)
 
 
 def test_the_first_charge_that_fails_takes_access_with_it() -> None:
@@ -152,7 +174,7 @@ def test_a_late_capture_of_what_was_paid_meanwhile_is_surplus() -> None:
     shop.outcome(payment, Captured("ref", AMOUNT))
     captured = shop.get(Payment, payment.id)
     assert (captured.state, captured.applied, captured.surplus) == ("captured", 0, AMOUNT)
-    assert shop.invoices()[0].paid
+    assert shop.invoices()[0].closed
 
 
 def test_a_late_failure_of_what_was_paid_meanwhile_changes_nothing_for_access() -> None:
@@ -189,7 +211,7 @@ def test_a_payment_of_all_that_is_overdue_reinstates_and_billing_goes_on_from_th
     shop.until(at("2026-04-15"))
     shop.provider = captures
     before = len(shop.said)
-    (overdue,) = (invoice for invoice in shop.invoices() if not invoice.paid)
+    (overdue,) = (invoice for invoice in shop.invoices() if not invoice.closed)
 
     shop.charge(overdue.id)
 
@@ -205,14 +227,14 @@ def test_reinstated_at_an_anchor_that_period_is_billed() -> None:
     shop = suspended()
     shop.until(at("2026-04-01"))
     shop.provider = captures
-    shop.charge(next(invoice.id for invoice in shop.invoices() if not invoice.paid))
+    shop.charge(next(invoice.id for invoice in shop.invoices() if not invoice.closed))
     shop.until(at("2026-04-01"))
     assert [invoice.lines[0].period_start.month for invoice in shop.invoices()] == [1, 2, 4]
 
 
 def test_part_of_what_is_overdue_reinstates_nothing() -> None:
     shop = suspended()
-    overdue = next(invoice for invoice in shop.invoices() if not invoice.paid)
+    overdue = next(invoice for invoice in shop.invoices() if not invoice.closed)
     shop.record(overdue.id, AMOUNT - 1)
     assert shop.subscription().state == "suspended"
     shop.record(overdue.id, 1)
@@ -232,7 +254,7 @@ def test_money_from_elsewhere_abandons_the_retries() -> None:
 
 def test_a_manual_charge_that_fails_is_tried_once_and_leaves_the_state() -> None:
     shop = suspended()
-    overdue = next(invoice for invoice in shop.invoices() if not invoice.paid)
+    overdue = next(invoice for invoice in shop.invoices() if not invoice.closed)
     payment = shop.charge(overdue.id)
     assert (payment.state, payment.retry_at, payment.purpose) == ("failed", None, "manual")
     assert shop.subscription().state == "suspended"

@@ -15,13 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from commands.command import Command
 from commands.customer.change import ChangeCustomer, change
 from commands.customer.set_payment_method import SetPaymentMethod, set_payment_method
-from commands.invoice.pay import Charge, RecordPayment, pay
+from commands.invoice.pay import ChargeInvoice, RecordPayment, pay
 from commands.payment.settle import outcome_command
 from commands.ports import Captured, ChargeOutcome, Unknown
 from commands.shard import Decided, KeyReused, Replay, Shard
 from commands.subscription.cancel import CancelSubscription, cancel
 from commands.subscription.start import StartSubscription, start
 from commands.unit import Unit
+from domain.customer.aggregate import Customer
 from domain.customer.events import PaymentMethod
 from domain.errors import Refusal
 from domain.event import Aggregate
@@ -167,10 +168,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(which=WHICH, more=st.sampled_from([None, None, -1, 0, 0, 5000]), alone=ALONE)
     def pay(self, which: int, more: int | None, alone: bool) -> None:
         """By a charge, or as paid elsewhere: what is open, or less, or more; an unpaid invoice rather than a paid one."""
-        invoices = [invoice for invoice in self.shop.invoices() if not invoice.paid] or self.shop.invoices()
+        invoices = [invoice for invoice in self.shop.invoices() if not invoice.closed] or self.shop.invoices()
         invoice = invoices[which % len(invoices)]
         if more is None:
-            self.ask("charge", invoice.customer, lambda unit: pay(unit, invoice.id, Charge(kind="charge")), alone=alone)
+            self.ask("charge", invoice.customer, lambda unit: pay(unit, invoice.id, ChargeInvoice(kind="charge")), alone=alone)
         else:
             amount = Money(amount=max(1, min(invoice.open + more, MAX_AMOUNT)), currency=invoice.currency)
             body = RecordPayment(kind="recorded", amount=amount)
@@ -267,19 +268,26 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def money_is_neither_made_nor_lost(self) -> None:
-        """Σ applied + Σ open = Σ invoiced, for each customer and currency; Σ payments = Σ applied + Σ surplus."""
-        invoiced, owed, applied, paid = Counter[object](), Counter[object](), Counter[object](), Counter[object]()
+        """For each customer and currency: Σ applied + Σ open + Σ credit applied - Σ credited = Σ invoiced; Σ payments = Σ applied
+        + Σ surplus; what the account has = Σ surplus + Σ credited - Σ credit applied.
+        """
+        invoiced, settled, applied, paid, credit = (Counter[object]() for _ in range(5))
         for invoice in self.shop.invoices():
             account = invoice.customer, invoice.currency
             invoiced[account] += invoice.total
-            owed[account] += invoice.open
             applied[account] += sum(amount for _, amount, _ in invoice.applied)
-        assert invoiced == applied + owed
+            credit[account] += invoice.credited - invoice.credit_applied
+            settled[account] += invoice.open + invoice.credit_applied - invoice.credited
+        settled.update(applied)
+        assert invoiced == settled
         for payment in self.shop.payments():
             assert payment.applied >= 0
             assert payment.surplus >= 0
             paid[payment.customer, payment.amount.currency] += payment.applied
+            credit[payment.customer, payment.amount.currency] += payment.surplus
         assert +paid == +applied
+        for customer in self.shop.streams.all(Customer):
+            assert all(customer.credit(currency) == credit[customer.id, currency] for currency in ("EUR", "JPY"))
 
     @invariant()
     def what_came_in_is_what_was_paid(self) -> None:
@@ -306,7 +314,7 @@ class LedgerMachine(RuleBasedStateMachine):
         running = Counter(payment.invoice for payment in payments if payment.in_progress)
         assert all(number == 1 for number in running.values())
         waiting = {payment.invoice for payment in payments if payment.state == "waiting"}
-        assert not waiting & {invoice.id for invoice in self.shop.invoices() if invoice.paid}
+        assert not waiting & {invoice.id for invoice in self.shop.invoices() if invoice.closed}
 
     def follow(self) -> None:
         """Tell the courses what was said since."""
@@ -342,7 +350,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def states_follow_what_is_owed(self) -> None:
         for subscription in self.subscriptions():
-            owed = [invoice for invoice in self.shop.invoices() if invoice.subscription == subscription.id and not invoice.paid]
+            owed = [
+                invoice for invoice in self.shop.invoices() if subscription.id in invoice.subscriptions and not invoice.closed
+            ]
             payments = [payment for payment in self.shop.payments() if payment.subscription == subscription.id]
             if subscription.state == "active":
                 first_tries = {payment.invoice for payment in payments if payment.in_progress and payment.attempts == 1}

@@ -14,8 +14,9 @@ from commands.agenda import CHECK
 from commands.catalog.view import CatalogView
 from commands.command import Command
 from commands.payment.settle import outcome_command
-from commands.ports import Captured, ChargeOutcome, Declined, Past, Remembered, Unknown
+from commands.ports import Captured, ChargeOutcome, Declined, Past, Preview, Remembered, Unknown
 from commands.shard import Decided, Replay, Shard, open_parent
+from commands.subscription.transfer import answer_command, handover, takeover_command
 from commands.timers import timer_command
 from commands.unit import Unit
 from domain.catalog.aggregates import Clock
@@ -24,6 +25,7 @@ from domain.errors import Refusal
 from domain.event import Aggregate, Event
 from domain.ids import customer_id, keyed_hash
 from domain.invoice.aggregate import Invoice
+from domain.invoice.events import InvoiceDrafted, InvoiceIssued, InvoiceLinesAdded
 from domain.payment.aggregate import Payment
 from domain.registry import decode, encode
 from domain.subscription.aggregate import Subscription
@@ -138,14 +140,23 @@ def _applied(event: Event, aggregate: Aggregate | None) -> Aggregate:
     return found
 
 
+def check_formulas(events: Sequence[Event]) -> None:
+    """Every amount that was priced follows from the numbers that stand beside it."""
+    for event in events:
+        if isinstance(event, InvoiceIssued | InvoiceDrafted | InvoiceLinesAdded):
+            assert all(line.formula is None or line.formula.amount() == line.amount for line in event.lines), event
+            assert all(line.formula is not None or not line.subscription for line in event.lines)
+
+
 class World:
     """``provider`` says what comes of an attempt as soon as it is committed; ``said`` holds all events of the ledger,
-    ``causes`` the command of each.
+    ``causes`` the command of each. ``hands_over``: what is to be transferred is so as soon as that is committed.
     """
 
     def __init__(self, now: datetime | None = None, provider: Provider = captures) -> None:
         self.now = now or at("2026-01-01")
         self.provider = provider
+        self.hands_over = True
         self.catalog = CatalogView(frozenset({"simulator"}))
         self.streams = MemoryStreams()
         self.items = MemoryStreams()
@@ -188,6 +199,7 @@ class World:
             done, decided = self._decide_all(commands)
             assert [each.values for each in decided] == before
         for each in decided:
+            check_formulas(each.events)
             self.streams.append(each)
             self.shard.settle(each)
             self.said.extend(each.events)
@@ -196,7 +208,24 @@ class World:
         for payment in (self.get(Payment, id) for id in dict.fromkeys(payments)):
             if payment.state == "pending":
                 self._ask_provider(payment)
+        subscriptions = [aggregate for each in decided for aggregate in each.touched if isinstance(aggregate, Subscription)]
+        for subscription in subscriptions:
+            if self.hands_over and subscription.transferring:
+                self.hand_over(subscription)
         return done
+
+    def hand_over(self, subscription: Subscription) -> None:
+        """Ask the other customer, and note the answer."""
+        self.do(answer_command(subscription, self.ask(subscription)))
+
+    def ask(self, subscription: Subscription) -> str | None:
+        """The other customer is asked; gives the code of the refusal."""
+        clock = self.shard.clock_of(f"{TENANT}/{subscription.customer}")
+        try:
+            self.do(takeover_command(handover(subscription, clock)))
+        except Refusal as refusal:
+            return refusal.code
+        return None
 
     def _decide_all(self, commands: Sequence[Command]) -> tuple[list[Decided | Replay | Refusal], list[Decided]]:
         """What comes of each command; and all that is to be committed, the timers that are due before it, too."""
@@ -206,11 +235,24 @@ class World:
             if not command.id.startswith("timer:"):
                 decided.extend(self._fire_due(command))
             try:
-                done.append(self.shard.decide(command, self.now))
+                done.append(self._decide(command))
             except Refusal as refusal:
                 done.append(refusal)
             decided.extend(each for each in done[-1:] if isinstance(each, Decided))
         return done, decided
+
+    def _decide(self, command: Command) -> Decided | Replay:
+        """Decide, and see that a preview just before says the same, and changes nothing of it."""
+        foreseen: Preview | Replay | Refusal
+        try:
+            foreseen = self.shard.preview(command, self.now)
+        except Refusal as refusal:
+            foreseen = refusal
+        done = self.shard.decide(command, self.now)
+        if isinstance(done, Decided):
+            assert isinstance(foreseen, Preview)
+            assert tuple(value for _, value in foreseen.events) == done.values
+        return done
 
     def _fire_due(self, command: Command) -> Iterator[Decided]:
         """What is due before a command; an outcome is as old as its attempt, so it comes before what is due at its instant."""
@@ -313,7 +355,7 @@ class World:
 
     def topics(self, since: int = 0) -> list[str]:
         """The names, without versions, of all events from the ``since``-th on."""
-        return [event.TOPIC.removesuffix(".v1") for event in self.said[since:]]
+        return [event.TOPIC.rpartition(".")[0] for event in self.said[since:]]
 
 
 def customer_of(storefront: str, external_id: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from domain.catalog.terms import Grant, Interval, Terms
+from domain.catalog.terms import FEE, Grant, Interval, Terms
 from domain.customer.events import PaymentMethod
 from domain.invoice.aggregate import Invoice
 from domain.invoice.events import Line
 from domain.money import Money
 from domain.payment.aggregate import Payment
 from domain.subscription.aggregate import Subscription
+from domain.subscription.sale import BASE, Billing, Item
 
 CUSTOMER = "cus_" + "0a1b2c3d" * 3 + "4e5f"
 SUBSCRIPTION = "sub_" + "0a1b2c3d" + "1" * 20
@@ -50,8 +51,8 @@ def subscription(*, started_at: datetime = JAN_1, timezone: str = "UTC", **chang
         tenant="acme",
         customer=CUSTOMER,
         storefront="web",
-        terms=terms(**changes),
-        grants=(PREMIUM,),
+        items=(Item(terms=terms(**changes), grants=(PREMIUM,)),),
+        billing=Billing(),
         timezone=timezone,
         started_at=started_at,
         now=started_at,
@@ -62,6 +63,9 @@ def line(amount: int) -> Line:
     return Line(
         kind="recurring",
         description="Gold",
+        subscription=SUBSCRIPTION,
+        item=BASE,
+        charge=FEE,
         bundle="gold",
         price="gold-monthly",
         price_version=1,
@@ -77,12 +81,14 @@ def invoice(*amounts: int) -> Invoice:
         INVOICE,
         tenant="acme",
         customer=CUSTOMER,
-        subscription=SUBSCRIPTION,
+        subscriptions=(SUBSCRIPTION,),
         storefront="web",
         ordinal=7,
         currency="EUR",
         lines=tuple(line(amount) for amount in amounts),
+        credit=0,
         issued_at=JAN_1,
+        due_at=JAN_1,
         now=JAN_1,
     )
 

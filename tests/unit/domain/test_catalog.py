@@ -8,13 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from domain.catalog.aggregates import ApiKey, Bundle, Clock, Entitlement, Price, Storefront, Tenant
+from domain.catalog.policy import BillingPolicy, DunningPolicy
 from domain.catalog.terms import Grant, Interval
 from domain.errors import RuleViolated, WrongState
 from domain.event import Aggregate
 from tests.unit.domain.make import DAY, JAN_1, PREMIUM, at, terms
 from tests.unit.domain.scenario import fold, said, taken, when
 
-STORE: dict[str, Any] = {"name": "Web", "timezone": "UTC", "payment_provider": "simulator", "retry_after_s": (DAY,)}
+POLICIES: dict[str, Any] = {"billing": BillingPolicy(), "dunning": DunningPolicy()}
+STORE: dict[str, Any] = {"name": "Web", "timezone": "UTC", "payment_provider": "simulator", "retry_after_s": (DAY,), **POLICIES}
 
 
 def items() -> list[tuple[Aggregate, str, dict[str, Any]]]:
@@ -60,8 +62,15 @@ def test_the_first_event_says_all(item: Aggregate, stream: str, fields: dict[str
 
 def test_a_storefront_is_changed_as_a_whole() -> None:
     store = Storefront.create("acme", "web", **STORE, now=JAN_1)
-    other: dict[str, Any] = {"name": "Shop", "timezone": "Europe/Paris", "payment_provider": "simulator", "retry_after_s": ()}
-    assert when(store, lambda s: s.change(**other, now=JAN_1)) == [("storefront.changed.v1", other)]
+    other: dict[str, Any] = {
+        "name": "Shop",
+        "timezone": "Europe/Paris",
+        "payment_provider": "simulator",
+        "retry_after_s": (),
+        "billing": BillingPolicy(payment_terms_days=14),
+        "dunning": DunningPolicy(give_up_after_days=30),
+    }
+    assert when(store, lambda s: s.change(**other, now=JAN_1)) == [("storefront.changed.v2", other)]
     assert {name: getattr(store, name) for name in other} == other
 
 

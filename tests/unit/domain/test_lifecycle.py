@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import product
 from typing import get_args
 
 import pytest
 
+from domain.catalog.policy import DunningPolicy
 from domain.errors import WrongState
+from domain.pricing.discounts import Discount
 from domain.subscription import lifecycle
 from domain.subscription.aggregate import Subscription
 from domain.subscription.lifecycle import ENDED, TRANSITIONS, State
-from tests.unit.domain.make import INVOICE, at, subscription
+from domain.subscription.values import Pause, Transfer
+from tests.unit.domain.make import CUSTOMER, INVOICE, SUBSCRIPTION, at, subscription
 from tests.unit.domain.scenario import taken
 
 NOW = at("2026-01-20")
@@ -20,10 +24,16 @@ STATES: tuple[State, ...] = get_args(State)
 VERBS: dict[str, Callable[[Subscription], None]] = {
     "activate": lambda s: s.activate(NOW),
     "enter_grace": lambda s: s.enter_grace(INVOICE, NOW),
-    "suspend": lambda s: s.suspend(INVOICE, NOW),
+    "suspend": lambda s: s.suspend(INVOICE, DunningPolicy(), NOW),
     "reinstate": lambda s: s.reinstate(NOW),
     "cancel": lambda s: s.cancel(NOW, NOW),
     "expire": lambda s: s.expire(NOW),
+    "set_trial_end": lambda s: s.set_trial_end(at("2026-02-01"), NOW),
+    "change": lambda s: s.change(s.sale.agreements[-1].items, NOW, NOW, trial_ends_at=s.trial_ends_at),
+    "pause": lambda s: s.rest(Pause(paused_at=NOW, resumes_at=None, billing="stopped", entitlements="kept"), NOW),
+    "renew": lambda s: s.renew(12, NOW),
+    "discount": lambda s: s.discount(Discount(id="spring", name="Spring", percent=Decimal(10), since=NOW), NOW),
+    "transfer": lambda s: s.request_transfer(Transfer(customer=CUSTOMER, subscription=SUBSCRIPTION, at=NOW), NOW),
 }
 # How a subscription gets into each state from its start.
 WAY_TO: dict[State, tuple[str, ...]] = {

@@ -37,7 +37,7 @@ def test_requested_it_waits_for_its_first_attempt() -> None:
     asked = payment(DAY, 3 * DAY)
     assert (asked.state, asked.attempts, asked.open, asked.in_progress, asked.timers()) == ("waiting", 0, True, False, ())
     assert said(taken(asked)[0]) == (
-        "payment.requested.v1",
+        "payment.requested.v2",
         {
             "tenant": "acme",
             "customer": CUSTOMER,
@@ -47,6 +47,7 @@ def test_requested_it_waits_for_its_first_attempt() -> None:
             "purpose": "automatic",
             "amount": EUR_10,
             "retry_after_s": (DAY, 3 * DAY),
+            "attempt_at": None,
         },
     )
 
@@ -65,8 +66,8 @@ class TestAttempt:
     def test_without_a_method_it_fails_and_is_retried(self) -> None:
         asked = payment(DAY)
         said_ = when(asked, lambda p: p.start_attempt(None, 1000, JAN_1))
-        assert [name for name, _ in said_] == ["payment.attempt_started.v1", "payment.attempt_failed.v1"]
-        assert said_[1][1] == {"attempt": 1, "code": NO_PAYMENT_METHOD, "retry_at": at("2026-01-02")}
+        assert [name for name, _ in said_] == ["payment.attempt_started.v1", "payment.attempt_failed.v2"]
+        assert said_[1][1] == {"attempt": 1, "code": NO_PAYMENT_METHOD, "hard": False, "retry_at": at("2026-01-02")}
 
     def test_each_attempt_has_a_key_of_its_own(self) -> None:
         asked = pending(DAY)
@@ -120,7 +121,7 @@ class TestOutcome:
     def test_failed_it_waits_for_the_retry(self, running: Callable[..., Payment]) -> None:
         asked = running(2 * DAY)
         assert when(asked, lambda p: p.fail("card_declined", JAN_1)) == [
-            ("payment.attempt_failed.v1", {"attempt": 1, "code": "card_declined", "retry_at": at("2026-01-03")})
+            ("payment.attempt_failed.v2", {"attempt": 1, "code": "card_declined", "hard": False, "retry_at": at("2026-01-03")})
         ]
         assert (asked.state, asked.failure, asked.timers()) == ("waiting", "card_declined", (("retry", at("2026-01-03")),))
 

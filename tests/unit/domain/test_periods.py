@@ -14,7 +14,7 @@ from whenever import available_timezones
 
 from domain.catalog.terms import Interval
 from domain.errors import RuleViolated
-from domain.subscription import periods
+from domain.pricing.calendar import Calendar, check_timezone
 from tests.unit.domain.make import at
 
 ZONES = sorted(available_timezones())
@@ -39,9 +39,13 @@ def in_zone(text: str, zone: str, fold: int = 0) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
 
 
+def counted(anchor: datetime, zone: str, every: Interval) -> Calendar:
+    return Calendar(anchor=anchor, timezone=zone, interval=every)
+
+
 def boundaries(anchor: datetime, zone: str, every: Interval, count: int) -> list[str]:
     """The first ``count`` boundaries as local times."""
-    found = (periods.boundary(anchor, zone, every, index) for index in range(count))
+    found = map(counted(anchor, zone, every).boundary, range(count))
     return [boundary.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M") for boundary in found]
 
 
@@ -97,13 +101,13 @@ def test_the_local_time_of_day_is_kept(start: str, zone: str, every: Interval, e
 )
 def test_of_two_equal_local_times_the_first_is_taken(start: str, months: int) -> None:
     anchor = in_zone(start, "Europe/Berlin")
-    assert periods.boundary(anchor, "Europe/Berlin", interval("month", months), 1) == at("2026-10-25T00:30")
+    assert counted(anchor, "Europe/Berlin", interval("month", months)).boundary(1) == at("2026-10-25T00:30")
 
 
 def test_an_anchor_at_the_second_of_two_equal_local_times_is_the_begin_of_period_0() -> None:
     anchor = in_zone("2026-10-25T02:30", "Europe/Berlin", fold=1)
-    first = periods.period(anchor, "Europe/Berlin", interval("day"), 0)
-    assert (first.start, first.end) == (anchor, at("2026-10-26T01:30"))
+    daily = counted(anchor, "Europe/Berlin", interval("day"))
+    assert (daily.start(0), daily.end(0)) == (anchor, at("2026-10-26T01:30"))
 
 
 class TestSkippedDays:
@@ -114,12 +118,10 @@ class TestSkippedDays:
         found = boundaries(anchor, "Pacific/Apia", interval("day"), 5)
         assert found == ["2011-12-28T10:00", "2011-12-29T10:00", "2011-12-31T10:00", "2011-12-31T10:00", "2012-01-01T10:00"]
 
-    def test_the_empty_period_is_passed_over(self) -> None:
-        anchor, day = in_zone("2011-12-28T10:00", "Pacific/Apia"), interval("day")
+    def test_nothing_lies_in_the_empty_period(self) -> None:
+        daily = counted(in_zone("2011-12-28T10:00", "Pacific/Apia"), "Pacific/Apia", interval("day"))
         back = in_zone("2011-12-31T10:00", "Pacific/Apia")
-        assert periods.billable(anchor, "Pacific/Apia", day, 1).index == 1
-        assert periods.billable(anchor, "Pacific/Apia", day, 2).index == 3
-        assert periods.period_at(anchor, "Pacific/Apia", day, back).index == 3
+        assert [daily.index_at(back - timedelta.resolution), daily.index_at(back)] == [1, 3]
 
     @pytest.mark.parametrize("zone", SKIPPED_DAYS)
     @pytest.mark.parametrize("hour", range(0, 24, 5))
@@ -127,9 +129,9 @@ class TestSkippedDays:
         skipped = datetime.fromisoformat(SKIPPED_DAYS[zone]) + timedelta(hours=hour)
         anchor = in_zone((skipped - timedelta(days=3)).isoformat(), zone)
         for every, empty in ((interval("day"), [3]), (interval("day", 2), []), (interval("week"), []), (interval("month"), [])):
-            found = [periods.period(anchor, zone, every, index) for index in range(6)]
-            assert [period.index for period in found if period.start == period.end] == empty
-            assert all(period.start <= period.end for period in found)
+            found = counted(anchor, zone, every)
+            assert [index for index in range(6) if found.start(index) == found.end(index)] == empty
+            assert all(found.start(index) <= found.end(index) for index in range(6))
 
     def test_no_other_zone_skips_a_day(self) -> None:
         """Sampled every two weeks until 2026; what comes later follows yearly rules that skip an hour."""
@@ -175,46 +177,41 @@ def expected_boundary(anchor: datetime, zone: str, every: Interval, index: int) 
 @example(at("2026-10-25T01:30"), "Europe/Berlin", interval("day"), 0.0)
 def test_periods_are_contiguous_and_never_fall(anchor: datetime, zone: str, every: Interval, share: float) -> None:
     index = index_within(anchor, every, share)
-    this, following = (periods.period(anchor, zone, every, n) for n in (index, index + 1))
-    assert this.end == following.start
+    found = counted(anchor, zone, every)
+    assert found.end(index) == found.start(index + 1)
     if (every.unit, every.count) == ("day", 1) and zone in SKIPPED_DAYS:
-        assert this.start <= this.end
+        assert found.start(index) <= found.end(index)
     else:
-        assert this.start < this.end
+        assert found.start(index) < found.end(index)
 
 
 @given(anchors, zones, intervals, st.floats(0, 1))
 @example(at("2100-01-31T01:30"), "Europe/Berlin", interval("month", 9), 1.0)
 def test_a_boundary_is_computed_from_the_anchor(anchor: datetime, zone: str, every: Interval, share: float) -> None:
     index = index_within(anchor, every, share)
-    assert periods.boundary(anchor, zone, every, 0) == anchor
+    found = counted(anchor, zone, every)
+    assert found.boundary(0) == anchor
     if index > 0:
-        assert periods.boundary(anchor, zone, every, index) == expected_boundary(anchor, zone, every, index)
+        assert found.boundary(index) == expected_boundary(anchor, zone, every, index)
 
 
 @given(anchors, zones, intervals, st.integers(0, 40), st.floats(0, 1))
 @example(at("2011-12-29T20:00"), "Pacific/Apia", interval("day"), 1, 0.0)
-def test_searches_agree_with_a_linear_search(anchor: datetime, zone: str, every: Interval, index: int, share: float) -> None:
-    chosen = periods.period(anchor, zone, every, index)
-    instant = chosen.start + share * (chosen.end - chosen.start)
-    walked = [periods.period(anchor, zone, every, n) for n in range(index + 3)]
-    assert periods.first_index_from(anchor, zone, every, instant) == next(p.index for p in walked if p.start >= instant)
-    assert [periods.period_at(anchor, zone, every, instant)] == [p for p in walked if p.start <= instant < p.end]
-
-
-def test_the_first_index_is_never_negative() -> None:
-    assert periods.first_index_from(at("2026-01-01"), "UTC", interval("month"), at("1999-01-01")) == 0
+def test_a_search_agrees_with_a_linear_one(anchor: datetime, zone: str, every: Interval, index: int, share: float) -> None:
+    found = counted(anchor, zone, every)
+    instant = found.start(index) + share * (found.end(index) - found.start(index))
+    assert [found.index_at(instant)] == [n for n in range(index + 3) if found.start(n) <= instant < found.end(n)]
 
 
 def test_a_boundary_beyond_the_calendar_is_refused() -> None:
     with pytest.raises(RuleViolated) as refused:
-        periods.boundary(at("2026-01-01"), "UTC", interval("year", 366), 30)
+        counted(at("2026-01-01"), "UTC", interval("year", 366)).boundary(30)
     assert refused.value.code == "date_out_of_range"
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"])
 def test_iana_zones_are_known(name: str) -> None:
-    assert periods.check_timezone(name) == name
+    assert check_timezone(name) == name
 
 
 @pytest.mark.parametrize(
@@ -222,5 +219,5 @@ def test_iana_zones_are_known(name: str) -> None:
 )
 def test_other_zones_are_refused(name: str) -> None:
     with pytest.raises(RuleViolated) as refused:
-        periods.check_timezone(name)
+        check_timezone(name)
     assert (refused.value.code, refused.value.pointer) == ("unknown_timezone", "/timezone")

@@ -11,10 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from domain.catalog.policy import DunningPolicy
 from domain.event import Event
 from domain.money import Money
 from domain.subscription.aggregate import Subscription
-from domain.subscription.events import SubscriptionPeriodBilled
+from domain.subscription.events import SubscriptionBilled
 from domain.subscription.lifecycle import TRANSITIONS, allowed
 from tests.unit.domain.make import INVOICE, at, subscription
 from tests.unit.domain.scenario import fold, taken
@@ -77,8 +78,8 @@ class SubscriptionMachine(RuleBasedStateMachine):
             case "trial_end":
                 self.sold.activate(when)
             case "bill":
-                for period in self.sold.unbilled_periods(when):
-                    self.sold.bill(period, f"{INVOICE}{period.index}", when)
+                for due in self.sold.dues(when):
+                    self.sold.bill(due, self.sold.unbilled(due), f"{INVOICE}{len(self.sold.posted)}", when)
         if kind != "bill":
             self.held.append((when, self.sold.state))
 
@@ -101,7 +102,7 @@ class SubscriptionMachine(RuleBasedStateMachine):
                 self.failed_first |= invoice is not None and invoice == self.sold.first_charge
                 self.sold.enter_grace(invoice or "none", self.now)
             case "suspend":
-                self.sold.suspend(self.last_invoice() or "none", self.now)
+                self.sold.suspend(self.last_invoice() or "none", DunningPolicy(), self.now)
             case "reinstate":
                 self.failed_first = False
                 self.sold.reinstate(self.now)
@@ -114,8 +115,8 @@ class SubscriptionMachine(RuleBasedStateMachine):
         billed = self.billed()
         return billed[-1].invoice if billed else None
 
-    def billed(self) -> list[SubscriptionPeriodBilled]:
-        return [event for event in self.events if isinstance(event, SubscriptionPeriodBilled)]
+    def billed(self) -> list[SubscriptionBilled]:
+        return [event for event in self.events if isinstance(event, SubscriptionBilled)]
 
     @rule(by=deltas)
     def time_passes(self, by: timedelta | None) -> None:
@@ -144,8 +145,8 @@ class SubscriptionMachine(RuleBasedStateMachine):
     # ---- the model -------------------------------------------------------------------------------------------------------------
 
     def boundary(self, index: int) -> datetime:
-        sold = self.sold
-        return sold.anchor if index == 0 else expected_boundary(sold.anchor, sold.timezone, sold.terms.interval, index)
+        sale, every = self.sold.sale, self.sold.terms.interval
+        return sale.anchor if index == 0 else expected_boundary(sale.anchor, sale.timezone, every, index)
 
     def term_end(self) -> datetime | None:
         return self.boundary(self.sold.terms.term_periods) if self.sold.terms.term_periods else None
@@ -153,7 +154,7 @@ class SubscriptionMachine(RuleBasedStateMachine):
     def expected_period_end(self) -> datetime:
         """The end of the trial, be it this very instant, or the first boundary after now."""
         if self.held[-1][1] == "trial":
-            return self.sold.anchor
+            return self.sold.sale.anchor
         index = 1
         while self.boundary(index) <= self.now:
             index += 1
@@ -176,9 +177,9 @@ class SubscriptionMachine(RuleBasedStateMachine):
         while (start := self.boundary(index)) <= self.now:
             begun_in = self.state_at(start)
             if begun_in in ("active", "grace") and start < self.boundary(index + 1) and all(start < end for end in ends):
-                expected.append((index, start, self.boundary(index + 1)))
+                expected.append((start, self.boundary(index + 1)))
             index += 1
-        found = [(event.period.index, event.period.start, event.period.end) for event in self.billed()]
+        found = [(posting.start, posting.end) for event in self.billed() for posting in event.postings]
         assert found == expected
 
     @invariant()

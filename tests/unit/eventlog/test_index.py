@@ -102,12 +102,12 @@ def test_timers_run_on_their_customers_test_clock(index: Index, chain: Chain) ->
 
 
 def test_streams_by_customer_parent_and_open_effect(index: Index, chain: Chain) -> None:
-    derived = {"inv_1": Derived(parent="sub_1", open=True), "pay_1": Derived(parent="inv_1", effect='{"attempt":1}')}
+    derived = {"inv_1": Derived(parent="sub_1", open=True, ordinal=7), "pay_1": Derived(parent="inv_1", effect='{"attempt":1}')}
     write(index, chain, ("sub_1", 1), ("inv_1", 1), ("pay_1", 1), sub_1=Derived(), **derived)
 
-    invoice = StreamRow("inv_1", "acme/cus_1", "sub_1", True, None)
-    payment = StreamRow("pay_1", "acme/cus_1", "inv_1", False, '{"attempt":1}')
-    assert index.queries.streams_of("acme/cus_1") == [invoice, payment, StreamRow("sub_1", "acme/cus_1", "", False, None)]
+    invoice = StreamRow("inv_1", "acme/cus_1", "sub_1", True, None, 7)
+    payment = StreamRow("pay_1", "acme/cus_1", "inv_1", False, '{"attempt":1}', 0)
+    assert index.queries.streams_of("acme/cus_1") == [invoice, payment, StreamRow("sub_1", "acme/cus_1", "", False, None, 0)]
     assert index.queries.open_effects() == [payment]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import Money
-from domain.subscription import periods
+from domain.pricing.calendar import Calendar
 from infra.importing.errors import ImportFailed
 from infra.importing.mapping import ImportMapping
 from infra.importing.rows import RefusedRow, Row, read_rows
@@ -122,5 +122,7 @@ def test_as_many_periods_begin_before_the_instant_as_the_row_says(count: int, da
     )
     assert not refused
     mapping = ImportMapping.model_validate(MAPPING | {"interval": interval})
-    begins = [periods.boundary(rows[0].start_at, zone, mapping.interval, index) for index in range(count + 1)]
+    begins = [
+        Calendar(anchor=rows[0].start_at, timezone=zone, interval=mapping.interval).boundary(index) for index in range(count + 1)
+    ]
     assert sum(begin < as_of for begin in begins) == count

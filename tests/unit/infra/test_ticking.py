@@ -20,6 +20,7 @@ class Partition:
         self.gone = False
         self.asked = 0
         self.queries = self
+        self.resting: dict[str, datetime] = {}
         self._then = then
 
     def now(self) -> datetime:
