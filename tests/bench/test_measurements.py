@@ -22,7 +22,7 @@ EMBEDDED = ("--log", "embedded")
 TINY = (
     ("batch", *ROUND, "--customers", "100", *EMBEDDED),
     ("recurring", "--subscriptions", "20", *EMBEDDED),
-    ("account", "--subscriptions", "12", "--number", "1", "--rounds", "1"),
+    ("account", "--subscriptions", "12", "--number", "20", "--rounds", "1"),
     ("pricing", "--number", "1", "--rounds", "1"),
     ("noisy", *ROUND, "--connections", "20", *EMBEDDED),
     ("memory", "--customers", "20", "--minutes", "0.02", *EMBEDDED),

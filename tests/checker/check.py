@@ -66,7 +66,7 @@ def _violations(history: History, partitions: Mapping[str, Partition]) -> Iterat
     yield from postings.postings_stand(partitions)
     yield from payments.money_agrees(partitions, history.book)
     yield from reads.reads_are_of_their_position(partitions, history.calls)
-    yield from registers.linearizable(history.calls)
+    yield from registers.linearizable(history.calls, partitions)
     yield from _readers_agree(history, partitions)
 
 

@@ -1,9 +1,10 @@
 """Customers, subscriptions and test clocks as plain sequential objects, and what each recorded call says of one: the models of
 the search.
 
-A customer changes by clients' commands alone, one version each: its whole content is held against every answer. A subscription
-goes on by itself, too (trials end, periods are billed, charges fail), so its version may be ahead of what clients did, never
-behind; held against the answers is whether it is to end, and whether it has ended. A test clock goes forward, by clients alone.
+A customer's content changes by clients' commands alone, one version each: all of it is held against every answer. Beside that,
+money goes to the account and from it by itself, at the versions that the log tells. A subscription goes on by itself, too (trials
+end, periods are billed, charges fail), so its version may be ahead of what clients did, never behind; held against the answers is
+whether it is to end, and whether it has ended. A test clock goes forward, by clients alone.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from functools import partial
 from math import inf
 from typing import Any, NamedTuple, TypeVar
 
+from tests.checker.counting import Partition
 from tests.checker.history import Call, Violation
 from tests.checker.linearizable import Operation, Undecided, stuck_at
 
 RULE = "linearizable"
+_MONEY = ("customer.credited.v1", "customer.credit_applied.v1", "customer.credit_refunded.v1")
 ANY = "?"  # a part of a customer's content that no answer has shown yet
 _CUSTOMER = re.compile(r"/v1/customers/(cus_[0-9a-f]{28})(/payment-method)?")
 _SUBSCRIPTION = re.compile(r"/v1/subscriptions/(sub_[0-9a-f]{28})(/cancel)?")
@@ -28,12 +31,20 @@ _CLOCK = re.compile(r"/v1/test-clocks/([^/]+)/advance")
 
 
 class Customer(NamedTuple):
-    """Version 0: not there. The content as JSON texts."""
+    """Version 0: not there. The content as JSON texts. ``alone``: the versions to which it goes by itself."""
 
     version: int = 0
     timezone: str = ANY
     payment_method: str = ANY
     personal: str = ANY
+    alone: frozenset[int] = frozenset()
+
+    def reached(self) -> Iterator[Customer]:
+        """As it is, and what becomes of it by itself."""
+        version = self.version
+        while self.version and version in {self.version, *self.alone}:
+            yield self._replace(version=version)
+            version += 1
 
 
 class Subscription(NamedTuple):
@@ -56,17 +67,22 @@ S = TypeVar("S", Customer, Subscription, Clock)
 Apply = Callable[[S], Sequence[S]]
 
 
-def linearizable(calls: Sequence[Call]) -> Iterator[Violation]:
+def linearizable(calls: Sequence[Call], partitions: Mapping[str, Partition]) -> Iterator[Violation]:
     """One violation for each customer, subscription and clock whose answers no order explains."""
-    yield from _judge(_customers(calls), Customer())
-    yield from _judge(_subscriptions(calls), Subscription())
-    yield from _judge(_clocks(calls), Clock())
+    alone: dict[str, set[int]] = defaultdict(set)
+    for partition in partitions.values():
+        for event in partition.events:
+            if event.type in _MONEY:
+                alone[event.stream].add(event.version)
+    yield from _judge(_customers(calls), lambda id: Customer(alone=frozenset(alone.get(id, ()))))
+    yield from _judge(_subscriptions(calls), lambda _: Subscription())
+    yield from _judge(_clocks(calls), lambda _: Clock())
 
 
-def _judge(operations: dict[str, list[Operation[S]]], initial: S) -> Iterator[Violation]:
+def _judge(operations: dict[str, list[Operation[S]]], initial: Callable[[str], S]) -> Iterator[Violation]:
     for id, own in operations.items():
         try:
-            stuck = stuck_at(own, initial)
+            stuck = stuck_at(own, initial(id))
         except Undecided:
             yield Violation(RULE, f"{id}: undecided, too many calls of unknown outcome overlap")
             continue
@@ -110,21 +126,28 @@ def _external(call: Call) -> str:
 
 def _register(write: Write, state: Customer) -> Sequence[Customer]:
     body = write.call.body
-    made = Customer(1, _text(body.get("timezone") or ANY), _text(body.get("payment_method")), _personal(body.get("personal")))
+    content = _text(body.get("timezone") or ANY), _text(body.get("payment_method")), _personal(body.get("personal"))
+    made = Customer(1, *content, state.alone)
     return _agreeing(made, write.call) if state.version == 0 else ()
 
 
 def _change_customer(write: Write, state: Customer) -> Sequence[Customer]:
-    if state.version == 0 or not write.permits(state.version):
-        return ()
-    body, changed = write.call.body or {}, state._replace(version=state.version + 1)
-    if write.call.path.endswith("/payment-method"):
+    found = list[Customer]()
+    for before in state.reached():
+        if write.permits(before.version):
+            found += _agreeing(_changed(write.call, before), write.call)
+    return found
+
+
+def _changed(call: Call, state: Customer) -> Customer:
+    body, changed = call.body or {}, state._replace(version=state.version + 1)
+    if call.path.endswith("/payment-method"):
         changed = changed._replace(payment_method=_text(body.get("payment_method")))
     if body.get("timezone"):
         changed = changed._replace(timezone=_text(body["timezone"]))
     if "personal" in body:
         changed = changed._replace(personal=_personal(body["personal"]))
-    return _agreeing(changed, write.call)
+    return changed
 
 
 def _agreeing(state: Customer, call: Call) -> Sequence[Customer]:
@@ -142,17 +165,22 @@ def _seen_of_customer(call: Call) -> Apply[Customer] | None:
         case "POST", 409 if call.code == "customer-exists":
             return lambda state: (state,) if state.version else ()
         case "POST", 412:
-            return lambda state: (state,) if state.version == _tag(call) and not permits(call, state.version) else ()
+            return lambda state: () if permits(call, _tag(call)) else _at(state, _tag(call))
         case _, 404 if call.path != "/v1/customers":
             return lambda state: () if state.version else (state,)
     return None
 
 
 def _shown(shown: Customer, state: Customer) -> Sequence[Customer]:
-    pairs = list(zip(shown[1:], state[1:], strict=True))
-    if shown.version != state.version or any(ANY not in pair and pair[0] != pair[1] for pair in pairs):
+    pairs = list(zip(shown[1:4], state[1:4], strict=True))
+    if any(ANY not in pair and pair[0] != pair[1] for pair in pairs):
         return ()
-    return (Customer(state.version, *(known if seen == ANY else seen for seen, known in pairs)),)
+    timezone, method, personal = (known if seen == ANY else seen for seen, known in pairs)
+    return [Customer(each.version, timezone, method, personal, each.alone) for each in _at(state, shown.version)]
+
+
+def _at(state: Customer, version: int) -> Sequence[Customer]:
+    return [each for each in state.reached() if each.version == version]
 
 
 def _customer_of(answer: Any) -> Customer:
