@@ -35,11 +35,10 @@ def database(server_dsn: str) -> Iterator[str]:
 
 
 def imported(running: Running, path: Path) -> tuple[ImportReport, Digest]:
-    """The import's report and the digest of what it came to; a rebuild gives the same digest."""
+    """The import's report and the digest of what it came to."""
     with started(running):
         report = import_file(running, running.tenant_key(TENANT), path)
     digest = running.digest()
-    assert running.rebuilt_digest() == digest
     assert_each_as_the_file_says(running.dsn, TENANT, path)
     return report, digest
 
@@ -47,7 +46,7 @@ def imported(running: Running, path: Path) -> tuple[ImportReport, Digest]:
 def on_both_logs(
     path: Path, tmp_path: Path, postgres_server: str, bootstrap: str, environment: str
 ) -> tuple[ImportReport, Digest]:
-    """Import the file into an embedded log and into Kafka, with the same secrets, and compare."""
+    """Import the file into an embedded log and into Kafka, with the same secrets, and compare; a rebuild gives the same once more."""
     with database(postgres_server) as dsn:
         kafka = configured(tmp_path / "kafka", dsn, environment=environment, kafka_bootstrap=bootstrap, **SECRETS)
         topics.create(bootstrap, environment, PARTITIONS, 1, 1)
@@ -57,6 +56,7 @@ def on_both_logs(
         report, digest = imported(embedded, path)
         assert (report.expected, report.ledger) == (report_of_kafka.expected, report_of_kafka.ledger)
         assert digest.tables == digest_of_kafka.tables
+        assert embedded.rebuilt_digest() == digest
         return report, digest
 
 
