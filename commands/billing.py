@@ -97,13 +97,15 @@ class _Sheet:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     amount: int = 0
-    bytes: int = 0
+    bytes: int = 0  # of all lines but the last
 
     def takes(self, subscription: Subscription, line: Line) -> bool:
         """Put a line on it, if it has room for one more; the first always has."""
-        amount, size = self.amount + line.amount, self.bytes + len(line.model_dump_json())
-        if self.lines and (abs(amount) > MAX_AMOUNT or size > INVOICE_BYTES_MAX):
-            return False
+        amount, size = self.amount + line.amount, self.bytes
+        if self.lines:
+            size += len(self.lines[-1].model_dump_json())
+            if abs(amount) > MAX_AMOUNT or size > INVOICE_BYTES_MAX:
+                return False
         self.amount, self.bytes = amount, size
         self.subscriptions[subscription.id] = subscription
         self.lines.append(line)

@@ -9,4 +9,7 @@ from queries.lists import Listing
 
 _BY_CREATION = (("created", "timestamptz"), ("id", "text"))
 
-INVOICES = Listing("invoices", view.COLUMNS, _BY_CREATION, view.body, among={"subscription": "subscriptions"})
+# The customer's invoices have an index; of a subscription, which has one customer for ever, they are few.
+_OF_SUBSCRIPTION = "customer = (SELECT customer FROM ledger.subscriptions WHERE id = {value}) AND subscriptions ? {value}"
+
+INVOICES = Listing("invoices", view.COLUMNS, _BY_CREATION, view.body, among={"subscription": _OF_SUBSCRIPTION})

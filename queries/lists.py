@@ -21,7 +21,7 @@ class InvalidCursor(ValueError):
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A list over ``table``. ``order``: immutable columns that name a row, each with its type; the first is its creation.
-    ``among``: filters for one of several, each with the column of the JSON array that it is looked for in.
+    ``among``: filters for one of several, each with the condition that finds them by the value.
     """
 
     table: str
@@ -32,8 +32,7 @@ class Listing:
 
     def condition(self, name: str) -> str:
         """The SQL of the filter of this name."""
-        array = self.among.get(name)
-        return f"{name} = %(equal_{name})s" if array is None else f"{array} ? %(equal_{name})s"
+        return self.among.get(name, "{name} = {value}").format(name=name, value=f"%(equal_{name})s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Tail:
         self._log = log
         self._reader = log.reader(_ends(log))
 
+    def behind(self) -> int:
+        """How many offsets have been written since the last reading."""
+        return sum(end - self._reader.position(partition) for partition, end in _ends(self._log).items())
+
     def read(self) -> Iterator[Record]:
         """What has been written since the last reading."""
         ends = _ends(self._log)

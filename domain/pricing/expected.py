@@ -106,10 +106,11 @@ def parts(
     """
     if any(charge.at_end for span in spans for charge in span.charges):
         since -= _INSTANT  # what is charged at a period's end falls due when the next one has begun
+    metered: Taken = defaultdict(Fraction)  # of usage: it is a part already, so what is taken off it is taken once a period
     for span in spans:
         if span.start > until:
             continue
-        taken: Taken = defaultdict(Fraction)
+        taken: Taken = defaultdict(Fraction)  # of whole periods
         for charge in span.charges:
             if charge.kind == "one_off":
                 if span.once_at is not None and since <= span.once_at:
@@ -117,7 +118,7 @@ def parts(
                 continue
             for part, begun in _periodical(span, charge, skipped, since, until, used):
                 yield part
-                yield from _discounts(span.discounts, part, begun, taken)
+                yield from _discounts(span.discounts, part, begun, taken, metered)
 
 
 def next_due(spans: Iterable[Span], skipped: Sequence[Stretch], after: datetime) -> datetime | None:
@@ -164,13 +165,16 @@ def _periodical(
         yield part, calendar.start(index)
 
 
-def _discounts(discounts: Sequence[Discount], part: Part, begun: datetime, taken: Taken) -> Iterator[Part]:
+def _discounts(
+    discounts: Sequence[Discount], part: Part, begun: datetime, taken: Taken, metered: Taken
+) -> Iterator[Part]:
     left = part.price
     for discount in discounts:
         if discount.since <= begun and (discount.until is None or begun <= discount.until):
-            before = taken[discount.id, part.key.whole_start]
+            period = discount.id, part.key.whole_start
+            before = taken[period] + metered[period]
             off = discount.off(left, before)
-            taken[discount.id, part.key.whole_start] += off
+            (taken if part.charge.meter is None else metered)[period] += off
             if off:
                 taken_off = TakenOff(discount, left, before)
                 yield part._replace(key=part.key._replace(discount=discount.id), price=-off, off=taken_off)

@@ -8,8 +8,9 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal
+from weakref import WeakValueDictionary
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from whenever import Instant, Time
 
 from domain.catalog.terms import Charge, Grant, Terms
@@ -74,13 +75,21 @@ class Item(BaseModel):
         return next(each.charges for each in self.terms.phases if each.id == phase)
 
 
+_ITEMS: WeakValueDictionary[str, Item] = WeakValueDictionary()
+
+
+def _shared(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """One object for all that is the same to the letter: most of what a cached subscription would hold."""
+    return tuple(_ITEMS.setdefault(item.model_dump_json(), item) for item in items)
+
+
 class Agreement(BaseModel):
     """What is sold from ``start`` on; the base comes first."""
 
     model_config = _MODEL
 
     start: AwareDatetime
-    items: Annotated[tuple[Item, ...], Field(min_length=1)]
+    items: Annotated[tuple[Item, ...], Field(min_length=1), AfterValidator(_shared)]
 
     @property
     def base(self) -> Item:

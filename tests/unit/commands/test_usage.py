@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from commands.catalog.change_storefront import ChangeStorefront, change_storefront
+from commands.catalog.create_coupon import CreateCoupon, create_coupon
 from commands.catalog.create_meter import CreateMeter, create_meter
 from commands.catalog.publish_price import PublishPrice, publish_price
 from commands.subscription.cancel import CancelSubscription, cancel
 from commands.subscription.change import ChangeSubscription, change
+from commands.subscription.discounts import ApplyCoupon, apply_coupon
 from commands.usage.record import RecordUsage, record_usage
 from domain.customer.aggregate import Customer
 from domain.errors import NotFound, RuleViolated
+from domain.money import Money
 from domain.usage.aggregate import Usage
 from tests.unit.commands.shop import Shop
 from tests.unit.commands.world import at
@@ -171,6 +174,25 @@ def test_each_price_bills_what_was_used_at_its_time() -> None:
     shop.use("1", "2026-01-02T00:00:00Z")  # at the old price
     shop.until(at("2026-02-01"))
     assert [(line.charge, line.amount) for line in shop.invoices()[-1].lines] == [("calls", 2), ("calls", 7), ("fee", 500)]
+
+
+def test_an_amount_off_is_taken_off_usage_once_a_period() -> None:
+    shop = Exchange(pricing=PER_UNIT)
+    shop.publish("again", PER_UNIT)
+    coupon = CreateCoupon(id="off", name="Off", amount=Money(amount=650, currency="EUR"))
+    shop.client(lambda unit: create_coupon(unit, coupon))
+    shop.until(at("2026-01-20"))
+    given = ApplyCoupon(coupon="off")
+    shop.client(lambda unit: apply_coupon(unit, shop.sold.id, given), shop.ada)
+    shop.until(at("2026-02-10"))
+    shop.use("100", "2026-02-03T00:00:00Z")
+    request = ChangeSubscription.model_validate({"price": "again"})
+    shop.client(lambda unit: change(unit, shop.sold.id, request), shop.ada)
+    shop.until(at("2026-02-20"))
+    shop.use("100", "2026-02-15T00:00:00Z")
+    shop.until(at("2026-03-01"))
+    off = [line.amount for invoice in shop.invoices() for line in invoice.lines if line.discount and line.charge == "calls"]
+    assert off == [-150]
 
 
 def test_a_year_adds_up_its_months() -> None:
