@@ -165,9 +165,7 @@ def _periodical(
         yield part, calendar.start(index)
 
 
-def _discounts(
-    discounts: Sequence[Discount], part: Part, begun: datetime, taken: Taken, metered: Taken
-) -> Iterator[Part]:
+def _discounts(discounts: Sequence[Discount], part: Part, begun: datetime, taken: Taken, metered: Taken) -> Iterator[Part]:
     left = part.price
     for discount in discounts:
         if discount.since <= begun and (discount.until is None or begun <= discount.until):

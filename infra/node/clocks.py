@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 TICK_S = 0.2
 BUSY_S = 0.005
-WAITING_MAX = 24  # of a partition's timers and outcomes, before further timers wait
+WAITING_MAX = 36  # of a partition's timers and outcomes, before further timers wait
 RESTING_TIMERS = 20  # as many of a customer whose timers wait are passed over, before they hide others
 BATCH = 1000
 CUSTOMERS_AT_ONCE = 256

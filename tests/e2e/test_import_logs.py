@@ -46,7 +46,7 @@ def imported(running: Running, path: Path) -> tuple[ImportReport, Digest]:
 def on_both_logs(
     path: Path, tmp_path: Path, postgres_server: str, bootstrap: str, environment: str
 ) -> tuple[ImportReport, Digest]:
-    """Import the file into an embedded log and into Kafka, with the same secrets, and compare; a rebuild gives the same once more."""
+    """Import the file into an embedded log and into Kafka, with the same secrets: the same rows, and once more by a rebuild."""
     with database(postgres_server) as dsn:
         kafka = configured(tmp_path / "kafka", dsn, environment=environment, kafka_bootstrap=bootstrap, **SECRETS)
         topics.create(bootstrap, environment, PARTITIONS, 1, 1)
