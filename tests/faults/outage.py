@@ -174,9 +174,17 @@ def ways(folder: Path, deployment: Deployment, server: Server, how: How) -> tupl
 def _processes(folder: Path, server: Server) -> list[psutil.Process]:
     if server == "broker":
         mine = psutil.Process(os.getpid()).children(recursive=True)
-        return [each for each in mine if str(folder / "kafka" / "server.properties") in each.cmdline()]
+        return [each for each in mine if str(folder / "kafka" / "server.properties") in _command_line(each)]
     postmaster = psutil.Process(int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]))
     return [postmaster, *postmaster.children(recursive=True)]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        found: list[str] = process.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended
+        return []
+    return found
 
 
 def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
