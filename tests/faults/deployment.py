@@ -29,6 +29,7 @@ ENVIRONMENT = "faults"
 PARTITIONS = 12
 READY_LIMIT_S = 300.0
 STOP_LIMIT_S = 60.0
+SAID_MAX = 4000  # characters
 
 Log = Literal["embedded", "kafka"]
 
@@ -80,6 +81,10 @@ class Service:
         if self._process is not None and self._process.poll() is not None:
             self.ended += 1
             self.start()
+
+    def said(self) -> str:
+        """The end of its output."""
+        return self._output.read_text(errors="replace")[-SAID_MAX:]
 
     def kill(self) -> None:
         if self._process is not None:

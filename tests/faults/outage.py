@@ -83,8 +83,8 @@ def running(folder: Path, log: Log) -> Iterator[tuple[Deployment, str]]:
             yield deployment, url
             deployment.keep()
             queries.keep()
-            ended = {"commands": deployment.commands.ended, "projector": deployment.projector.ended, "queries": queries.ended}
-            assert not any(ended.values()), f"ended by themselves: {ended}"
+            for service in (deployment.commands, deployment.projector, queries):
+                assert not service.ended, f"ended by itself: {service.said()}"
         finally:
             queries.stop()
 
