@@ -81,7 +81,7 @@ async def _import(folder: Path, file: Path) -> None:
         if not report.complete:
             raise LoadFailed("the import is not complete")
         with open_log(settings, must_exist=True) as log:
-            months = _past(History(log))
+            months = await asyncio.to_thread(_past, History(log))  # the node in this process has to go on
         async with LedgerBatches(client) as batches:
             await _all(
                 batches.post(f"/v1/customers/{customer}/payment-method", _METHOD, f"method/{customer}")
@@ -92,8 +92,7 @@ async def _import(folder: Path, file: Path) -> None:
 def _past(history: History) -> Months:
     """All that was so far; what comes next counts to the first month ahead."""
     months = Months()
-    for event in history.read():
-        months.apply(event)
+    months.read(history)
     months.close(AS_OF)
     return months
 
@@ -110,7 +109,7 @@ async def _live(folder: Path, yearly: bool) -> Future:
     async with opened(settings) as client:
         with open_log(settings, must_exist=True) as log:
             history = History(log)
-            months = _past(history)
+            months = await asyncio.to_thread(_past, history)
             subscriptions = list(months.running.values()) if yearly else []
             position = await _publish(client, subscriptions)
             before, begun = history.events, time.monotonic()
@@ -118,8 +117,7 @@ async def _live(folder: Path, yearly: bool) -> Future:
             for month in range(MONTHS):
                 body = {"now": add(AS_OF, "UTC", "month", month + 1).isoformat()}
                 await client.post(f"/v1/test-clocks/{load_mapping(MAPPING).test_clock}/advance", body, f"advance/{month}")
-                for event in history.read():
-                    months.apply(event)
+                await asyncio.to_thread(months.read, history)
                 rows += months.close(add(AS_OF, "UTC", "month", month))
             return Future(rows, history.events - before, time.monotonic() - begun)
 

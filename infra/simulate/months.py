@@ -13,6 +13,7 @@ from domain.invoice import events as invoices
 from domain.subscription.aggregate import Subscription
 from domain.subscription.events import SubscriptionStarted
 from domain.subscription.lifecycle import State
+from infra.simulate.history import History
 
 
 @dataclass(slots=True)
@@ -67,6 +68,11 @@ class Months:
         self._open: Counter[str] = Counter()
         self._flows: defaultdict[str, Flows] = defaultdict(Flows)
         self._churned: Counter[str] = Counter()
+
+    def read(self, history: History) -> None:
+        """Count all that was written since to the month that is not closed yet."""
+        for event in history.read():
+            self.apply(event)
 
     def apply(self, event: Event) -> None:
         """Count an event to the month that is not closed yet."""
