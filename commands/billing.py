@@ -171,7 +171,15 @@ def make_invoice(
 
 
 def finalize(unit: Unit, invoice: Invoice) -> None:
-    """Issue a draft and ask for its money. What is to be put right of what it bills, as by usage that came late, goes on it."""
+    """Issue a draft and ask for its money."""
+    issue(unit, invoice)
+    charge(unit, invoice)
+    if invoice.closed:
+        after_settled(unit, invoice, "invoice_paid")
+
+
+def issue(unit: Unit, invoice: Invoice) -> None:
+    """Make an invoice of a draft. What is to be put right of what it bills, as by usage that came late, goes on it."""
     for subscription in (unit.get(Subscription, id) for id in invoice.subscriptions):
         until = subscription.billed_until
         if until is not None and subscription.changed_from is not None and (corrections := unbilled(unit, subscription, until)):
@@ -188,9 +196,6 @@ def finalize(unit: Unit, invoice: Invoice) -> None:
         now=unit.now,
     )
     move_credit(unit, invoice)
-    charge(unit, invoice)
-    if invoice.closed:
-        after_settled(unit, invoice, "invoice_paid")
 
 
 def move_credit(unit: Unit, invoice: Invoice) -> None:

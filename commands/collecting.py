@@ -119,11 +119,14 @@ def after_settled(unit: Unit, invoice: Invoice, cause: AbandonedFor) -> None:
 def after_failure(unit: Unit, payment: Payment) -> None:
     """An attempt finally failed: the subscription enters grace, and is suspended once retries are used up.
 
-    Not where the invoice was paid meanwhile: then nothing is overdue for it, and no retry is made.
+    Not where the invoice was paid meanwhile: then nothing is overdue for it, and no retry is made. A method that was set while
+    the charge was under way is tried at once.
     """
     invoice = unit.get(Invoice, payment.invoice)
     if invoice.closed and payment.state == "waiting":
         payment.abandon("invoice_paid" if invoice.state == "paid" else "invoice_closed", unit.now)
+    if not invoice.closed and _method_was_set_since(unit, payment):
+        request_charge(unit, invoice, "manual", ())
     for id in invoice.subscriptions:
         subscription = unit.get(Subscription, id)
         if not invoice.closed and payment.purpose == "automatic" and subscription.failure_counts(invoice.id):
@@ -131,6 +134,11 @@ def after_failure(unit: Unit, payment: Payment) -> None:
         suspend_if_exhausted(unit, subscription)
     if payment.state == "waiting" and _hopeless(unit, invoice):
         payment.abandon("subscription_suspended", unit.now)
+
+
+def _method_was_set_since(unit: Unit, payment: Payment) -> bool:
+    tried, present = payment.attempt and payment.attempt.method, unit.get(Customer, payment.customer).payment_method
+    return tried is not None and present not in (None, tried)
 
 
 def activate(unit: Unit, subscription: Subscription) -> None:

@@ -153,9 +153,17 @@ class Unit:
 
     def open_invoices(self, subscription: str) -> list[Invoice]:
         """The subscription's invoices with something still to pay, oldest first."""
-        found = [*self._children(Invoice, subscription), *self._children(Invoice, self.customer_id)]
-        its_open = (invoice for invoice in found if subscription in invoice.subscriptions and invoice.state == "open")
+        its_open = (invoice for invoice in self._unsettled(subscription) if invoice.state == "open")
         return sorted(its_open, key=lambda invoice: invoice.ordinal)
+
+    def drafts(self, subscription: str) -> list[Invoice]:
+        """Those that bill it, in the order in which they were laid out."""
+        found = (invoice for invoice in self._unsettled(subscription) if invoice.state == "draft")
+        return sorted(found, key=lambda invoice: invoice.drafted_at or self.now)
+
+    def _unsettled(self, subscription: str) -> list[Invoice]:
+        found = [*self._children(Invoice, subscription), *self._children(Invoice, self.customer_id)]
+        return [invoice for invoice in found if subscription in invoice.subscriptions]
 
     def all_open_invoices(self) -> list[Invoice]:
         """The customer's, oldest first."""

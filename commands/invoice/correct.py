@@ -29,7 +29,9 @@ class IssueCreditNote(BaseModel):
 
 
 class VoidInvoice(BaseModel):
-    """``rebill``: bill at once, anew, what its subscriptions owe by now; else what it was for is never billed."""
+    """``rebill``: bill at once, anew, what its subscriptions owe by now; else what it was for is never billed. It is needed where
+    changes gave back some of it, or it gave back something.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -78,7 +80,9 @@ def _waive(unit: Unit, invoice: Invoice, credited: CreditedLine, pointer: str) -
 
 
 def void(unit: Unit, id: str, request: VoidInvoice) -> Invoice:
-    """The invoice, which is owed no more; raises WrongState where something was paid on it, or a charge is under way."""
+    """The invoice, which is owed no more; raises WrongState where something was paid on it, or a charge is under way, and
+    RuleViolated where a change's credit would be left that nobody paid for.
+    """
     invoice = unit.get(Invoice, id)
     _check_settled(unit, invoice)
     returned = invoice.void(request.reason, unit.now)
@@ -86,6 +90,9 @@ def void(unit: Unit, id: str, request: VoidInvoice) -> Invoice:
         amount = Money(amount=returned, currency=invoice.currency)
         unit.get(Customer, invoice.customer).give_credit(id, amount, unit.now)
     billed = [unit.get(Subscription, stream) for stream in invoice.subscriptions]
+    if not request.rebill and any(subscription.gave_back(id) for subscription in billed):
+        detail = "Changes gave back some of what it bills: void it with rebill, and what is owed is reckoned anew."
+        raise RuleViolated("rebill_needed", detail, "/rebill")
     for subscription in billed:
         subscription.withdraw_invoice(id, unit.now, rebill=request.rebill)
     after_settled(unit, invoice, "invoice_closed")
@@ -107,4 +114,6 @@ def write_off(unit: Unit, id: str, request: WriteOffInvoice) -> Invoice:
 
 def _check_settled(unit: Unit, invoice: Invoice) -> None:
     if any(payment.in_progress for payment in unit.open_payments(invoice.id)):
-        raise WrongState("payment_in_progress", "The outcome of a charge of this invoice is still awaited.", invoice.allowed)
+        raise WrongState(
+            "payment_in_progress", "The outcome of a charge of this invoice is still awaited.", invoice.allowed_meanwhile
+        )

@@ -47,7 +47,9 @@ def pay(unit: Unit, id: str, request: ChargeInvoice | RecordPayment) -> Payment:
     invoice.check("charge" if isinstance(request, ChargeInvoice) else "record_payment")
     if isinstance(request, ChargeInvoice):
         if any(payment.in_progress for payment in unit.open_payments(id)):
-            raise WrongState("payment_in_progress", "The outcome of a charge of this invoice is still awaited.", invoice.allowed)
+            raise WrongState(
+                "payment_in_progress", "The outcome of a charge of this invoice is still awaited.", invoice.allowed_meanwhile
+            )
         return request_charge(unit, invoice, "manual", ())
     if request.amount.currency != invoice.currency:
         raise RuleViolated("other_currency", f"The invoice is in {invoice.currency}.", "/amount/currency")

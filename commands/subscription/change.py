@@ -17,6 +17,7 @@ from domain.errors import RuleViolated, WrongState
 from domain.pricing.calendar import BillingDay
 from domain.subscription import lifecycle
 from domain.subscription.aggregate import Subscription, trial_end
+from domain.subscription.events import SubscriptionChangeScheduled
 from domain.subscription.sale import Item, in_force
 
 
@@ -45,9 +46,47 @@ def change(unit: Unit, id: str, request: ChangeSubscription) -> Subscription:
     if at > unit.now:
         subscription.schedule_change(items, at, unit.now)
     else:
+        before, scheduled = in_force(subscription.sale.agreements, at).items, subscription.scheduled
         change_now(unit, subscription, items, at)
+        if subscription.scheduled is not None and subscription.scheduled is scheduled:
+            _reschedule(unit, subscription, scheduled, before, items)
         bill_change(unit, subscription, unit.now)
     return subscription
+
+
+def _reschedule(
+    unit: Unit,
+    subscription: Subscription,
+    scheduled: SubscriptionChangeScheduled,
+    before: tuple[Item, ...],
+    now_sold: tuple[Item, ...],
+) -> None:
+    """What the scheduled change leaves as it was stays as it is sold by now."""
+    old, new, later = ({item.id: item for item in items} for items in (before, now_sold, scheduled.items))
+    found = [_still_wanted(item, old.get(item.id), new.get(item.id)) for item in scheduled.items]
+    added = [item for item in now_sold if item.id not in old and item.id not in later]
+    items = (*(item for item in found if item is not None), *added)
+    if items != scheduled.items:
+        check_currency(items)
+        subscription.schedule_change(items, scheduled.effective_at, unit.now)
+
+
+def _still_wanted(later: Item, before: Item | None, now: Item | None) -> Item | None:
+    """An item of a scheduled change with what was changed of it meanwhile; None where it was taken away."""
+    if before is None:
+        return later
+    terms, quantity, day = later.terms != before.terms, later.quantity != before.quantity, later.billing_day != before.billing_day
+    if now is None:
+        return later if terms or quantity else None
+    sold = later if terms else now
+    return later.model_copy(
+        update={
+            "terms": sold.terms,
+            "grants": sold.grants,
+            "quantity": (later if quantity else now).quantity,
+            "billing_day": (later if day else now).billing_day,
+        }
+    )
 
 
 def change_now(unit: Unit, subscription: Subscription, items: tuple[Item, ...], at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.billing import invoiced, unbilled
+from commands.billing import invoiced, issue, unbilled
 from commands.collecting import after_settled, charge
 from commands.unit import Unit
 from domain.subscription.aggregate import Subscription
@@ -15,11 +15,14 @@ def give_up(unit: Unit, id: str) -> Subscription:
     subscription.cancel(subscription.gives_up_at, unit.now)
     last = invoiced(unit, [subscription], unit.now, unit.now) if unbilled(unit, subscription, unit.now) else []
     if subscription.gives_up_by == "write_off":
-        for invoice in unit.open_invoices(id):
+        for invoice in (*unit.open_invoices(id), *unit.drafts(id)):
             # What others share is written off with the last of them: nobody's debt is forgiven that is still to pay.
             if not all(unit.get(Subscription, each).ended for each in invoice.subscriptions):
                 continue
-            invoice.write_off("dunning", unit.now)
+            if invoice.state == "draft":
+                issue(unit, invoice)
+            if not invoice.closed:
+                invoice.write_off("dunning", unit.now)
             after_settled(unit, invoice, "invoice_closed")
     for invoice in last:
         charge(unit, invoice)

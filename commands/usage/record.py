@@ -51,7 +51,8 @@ def record_usage(unit: Unit, request: RecordUsage) -> Usage:
     usage = _usage(unit, subscription, meter, at)
     usage.record(at, request.quantity, request.value, source=request.source, record=request.id, now=unit.now)
     _check_amount(subscription, usage)
-    if subscription.billed_until is not None and at < subscription.billed_until and subscription.metered(meter.meter):
+    billed = subscription.ended or (subscription.billed_until is not None and at < subscription.billed_until)
+    if billed and subscription.metered(meter.meter):
         subscription.use_late(meter.meter, at, unit.now)
         if subscription.ended:
             bill_change(unit, subscription, unit.now)

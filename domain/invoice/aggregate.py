@@ -136,6 +136,11 @@ class Invoice(Aggregate):
         return tuple(verb for verb, states in MAY.items() if self.state in states and (verb != "void" or not self._given))
 
     @property
+    def allowed_meanwhile(self) -> tuple[str, ...]:
+        """What of that may be done while a charge is under way."""
+        return tuple(verb for verb in self.allowed if verb not in ("charge", "void", "write_off"))
+
+    @property
     def _given(self) -> bool:
         """Whether something was paid on it, or given by it: it cannot be as if it had never been."""
         return bool(self.applied or self.credited or self.credit_notes)

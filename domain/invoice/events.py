@@ -48,7 +48,7 @@ class CreditedLine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    line: Annotated[int, Field(ge=1, strict=True)]
+    line: Annotated[int, Field(ge=1, le=10**6, strict=True)]
     amount: Annotated[int, Field(gt=0, le=MAX_AMOUNT, strict=True)]
 
 

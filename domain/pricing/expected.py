@@ -31,8 +31,8 @@ class Key(NamedTuple):
 _INSTANT = timedelta(microseconds=1)
 # What of a meter was used during ``[start, end)``.
 UsedOf = Callable[[str, datetime, datetime], Decimal]
-# What of a discount's amount was taken off in a period, by its id and the period's begin.
-Taken = MutableMapping[tuple[str, datetime], Fraction]
+# What of a discount's amount was taken off in a period, by its id, the period's begin and its end.
+Taken = MutableMapping[tuple[str, datetime, datetime], Fraction]
 
 
 class Stretch(NamedTuple):
@@ -51,8 +51,8 @@ class Span(NamedTuple):
     among it.
 
     ``end`` None: until further notice. ``once_at``: it is sold first then, so that what is owed once is owed then.
-    ``whole_last``: the last period that is paid in advance is owed in full, however soon the span ends. ``discounts`` are in the
-    order in which they are taken off.
+    ``whole_last``: the last period that is paid in advance is owed in full, however soon the span ends, but ``no_later`` than an
+    instant. ``discounts`` are in the order in which they are taken off.
     """
 
     item: str
@@ -65,6 +65,7 @@ class Span(NamedTuple):
     proration: Proration
     once_at: datetime | None = None
     whole_last: bool = False
+    no_later: datetime | None = None
     discounts: tuple[Discount, ...] = ()
 
 
@@ -106,19 +107,25 @@ def parts(
     """
     if any(charge.at_end for span in spans for charge in span.charges):
         since -= _INSTANT  # what is charged at a period's end falls due when the next one has begun
-    metered: Taken = defaultdict(Fraction)  # of usage: it is a part already, so what is taken off it is taken once a period
-    for span in spans:
-        if span.start > until:
-            continue
-        taken: Taken = defaultdict(Fraction)  # of whole periods
-        for charge in span.charges:
+    off: Taken = defaultdict(Fraction)
+    begun = [span for span in spans if span.start <= until]
+    for span in begun:
+        taken: Taken = defaultdict(Fraction)
+        # What is billed at a period's end has of an amount off what was not taken off when it began; usage what is left then.
+        for charge in sorted(span.charges, key=lambda each: each.at_end):
             if charge.kind == "one_off":
                 if span.once_at is not None and since <= span.once_at:
                     yield _one_off(span, charge, span.once_at)
-                continue
-            for part, begun in _periodical(span, charge, skipped, since, until, used):
-                yield part
-                yield from _discounts(span.discounts, part, begun, taken, metered)
+            elif charge.meter is None:
+                for part, start in _periodical(span, charge, skipped, since, until, used):
+                    yield part
+                    yield from _discounts(span.discounts, part, start, taken, off)
+    for span in begun:
+        for charge in span.charges:
+            if charge.meter is not None:
+                for part, start in _periodical(span, charge, skipped, since, until, used):
+                    yield part
+                    yield from _discounts(span.discounts, part, start, off, off)
 
 
 def next_due(spans: Iterable[Span], skipped: Sequence[Stretch], after: datetime) -> datetime | None:
@@ -165,18 +172,21 @@ def _periodical(
         yield part, calendar.start(index)
 
 
-def _discounts(discounts: Sequence[Discount], part: Part, begun: datetime, taken: Taken, metered: Taken) -> Iterator[Part]:
+def _discounts(discounts: Sequence[Discount], part: Part, begun: datetime, taken: Taken, off: Taken) -> Iterator[Part]:
+    """``taken``: what was taken off the price of the whole period before, and ``off``: of it, what is owed less for that."""
     left = part.price
     for discount in discounts:
         if discount.since <= begun and (discount.until is None or begun <= discount.until):
-            period = discount.id, part.key.whole_start
-            before = taken[period] + metered[period]
-            off = discount.off(left, before)
-            (taken if part.charge.meter is None else metered)[period] += off
-            if off:
+            period = discount.id, part.key.whole_start, part.key.whole_end
+            before = taken[period]
+            less = discount.off(left, before)
+            taken[period] += less
+            if taken is not off:
+                off[period] += less * part.share
+            if less:
                 taken_off = TakenOff(discount, left, before)
-                yield part._replace(key=part.key._replace(discount=discount.id), price=-off, off=taken_off)
-            left -= off
+                yield part._replace(key=part.key._replace(discount=discount.id), price=-less, off=taken_off)
+            left -= less
 
 
 def _periods(span: Span, charge: Charge, since: datetime) -> Iterator[tuple[datetime, datetime, int]]:
@@ -187,8 +197,8 @@ def _periods(span: Span, charge: Charge, since: datetime) -> Iterator[tuple[date
         start, whole_end = max(calendar.start(index), span.start), calendar.end(index)
         if span.end is not None and start >= span.end:
             return
-        whole = span.end is None or (span.whole_last and charge.in_advance)
-        end = whole_end if whole or span.end is None else min(whole_end, span.end)
+        last = span.no_later if span.whole_last and charge.in_advance else span.end
+        end = whole_end if last is None else min(whole_end, last)
         if start < end:
             yield start, end, index
         index += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal, Self
 
 from domain.catalog.policy import DunningPolicy
@@ -17,7 +19,7 @@ from domain.pricing.discounts import Discount
 from domain.pricing.expected import Key, UsedOf, parts
 from domain.subscription import events, lifecycle
 from domain.subscription.lifecycle import ENDED, State
-from domain.subscription.sale import BASE, Billing, Item, Sale, in_force, merged
+from domain.subscription.sale import BASE, Agreement, Billing, Item, Sale, in_force, merged, replaced
 from domain.subscription.values import Handover, Pause, Period, Posted, Transfer
 
 _INSTANT = timedelta(microseconds=1)
@@ -27,8 +29,9 @@ class Subscription(Aggregate):
     """``sold`` is all that ever was, by item and agreement. ``posted`` is what stands on invoices, by what is priced as one;
     ``billed_until``: what fell due by then was billed, and ``changed_from``: from then on another amount may be owed than was
     posted. ``first_charge`` is the first invoice with something to pay. ``paid_access``: whether there would be access if it were
-    not paused. ``discounts`` are all that ever were, by id. ``transfer``: to whom it goes, or went; of those that came to nothing
-    ``failed_transfers`` has the code, by the id that the subscription would have had there.
+    not paused. ``discounts`` are all that ever were, by id. ``cancel_credit``: what was paid for after ``cancel_at`` is given
+    back. ``transfer``: to whom it goes, or went; of those that came to nothing ``failed_transfers`` has the code, by the id that
+    the subscription would have had there.
     """
 
     TOPIC = "subscription"
@@ -52,6 +55,7 @@ class Subscription(Aggregate):
         gives_up_at: datetime | None
         gives_up_by: Literal["cancel", "write_off"]
         cancel_at: datetime | None
+        cancel_credit: bool
         scheduled: events.SubscriptionChangeScheduled | None
         ended_at: datetime | None
         suspended_at: datetime | None
@@ -80,7 +84,8 @@ class Subscription(Aggregate):
         base = items[0]
         trial_ends_at = trial_end(base.terms, started_at, timezone)
         anchor = trial_ends_at or started_at
-        term_ends_at = _term_end(Sale(timezone, billing, started_at, anchor, ()), base)
+        sold = Agreement(start=started_at, items=items)
+        term_ends_at = _term_end(Sale(timezone, billing, started_at, anchor, (sold,)))
         return cls._create(
             events.SubscriptionStarted,
             id=id,
@@ -281,8 +286,10 @@ class Subscription(Aggregate):
     def set_trial_end(self, at: datetime, now: datetime) -> None:
         """Let the trial last until another instant; the fixed term, where there is one, moves with it."""
         self._check("set_trial_end")
-        term_ends_at = _term_end(replace(self.sale, anchor=at), self.base)
-        until = _earliest(self.cancel_at, term_ends_at)
+        term_ends_at = _term_end(replace(self.sale, anchor=at))
+        until, scheduled = _earliest(self.cancel_at, term_ends_at), self.scheduled
+        if scheduled is not None and scheduled.effective_at == self.trial_ends_at:  # with the trial's end, whenever that is
+            self.schedule_change(scheduled.postponed(at).items, at, now)
         self.trigger_event(
             events.SubscriptionTrialEndSet, timestamp=now, trial_ends_at=at, term_ends_at=term_ends_at, access_until=until
         )
@@ -300,7 +307,8 @@ class Subscription(Aggregate):
         term_ends_at = self.term_ends_at
         anchor = trial_ends_at if self.state == "trial" and trial_ends_at is not None else self.sale.anchor
         if items[0].terms.price != self.base.terms.price or anchor != self.sale.anchor:
-            term_ends_at = _term_end(replace(self.sale, anchor=anchor), items[0])
+            sold = replaced(self.sale.agreements, Agreement(start=effective_at, items=items))
+            term_ends_at = _term_end(replace(self.sale, anchor=anchor, agreements=sold))
         self.trigger_event(
             events.SubscriptionChanged,
             timestamp=now,
@@ -370,7 +378,7 @@ class Subscription(Aggregate):
     def renew(self, periods: int, now: datetime) -> None:
         """Let the fixed term go on for so many more periods."""
         self._check("renew")
-        term_ends_at = _term_end(self.sale, self.base, self.renewed_periods + periods)
+        term_ends_at = _term_end(self.sale, self.renewed_periods + periods)
         if term_ends_at is None:
             raise WrongState("no_fixed_term", "It runs until it is cancelled.", lifecycle.allowed(self.state))
         until = _earliest(self.cancel_at, term_ends_at)
@@ -392,6 +400,16 @@ class Subscription(Aggregate):
     def withdraw_invoice(self, invoice: str, now: datetime, *, rebill: bool) -> None:
         """What stood on it is not owed, and will be billed anew or not."""
         self.trigger_event(events.SubscriptionInvoiceWithdrawn, timestamp=now, invoice=invoice, rebill=rebill)
+
+    def gave_back(self, invoice: str) -> bool:
+        """Whether what stands on an invoice was given back since, in part at least, or is itself given back."""
+        own = self.posted_on(invoice)
+        billed = defaultdict[tuple[Key, str], int](int)
+        for line in own:
+            billed[line.key._replace(discount=""), line.agreement] += line.amount
+        return any(
+            line.amount < 0 or self.left_of(line) < billed[line.key, line.agreement] for line in own if not line.key.discount
+        )
 
     def left_of(self, posting: Posting) -> int:
         """What of an amount, less its discounts, neither changes gave back since nor credit notes gave up."""
@@ -487,9 +505,12 @@ def _earliest(*instants: datetime | None) -> datetime | None:
     return min((each for each in instants if each is not None), default=None)
 
 
-def _term_end(sale: Sale, base: Item, more: int = 0) -> datetime | None:
-    """The end of a fixed term, and of so many ``more`` intervals: from where its periods are counted, whatever the day."""
+def _term_end(sale: Sale, more: int = 0) -> datetime | None:
+    """The end of a fixed term, and of so many ``more`` intervals: from where its price was first sold, whatever the day."""
+    base = sale.agreements[-1].base
     interval, count = base.terms.interval, base.terms.term_periods
     if count is None:
         return None
-    return add(base.anchor or sale.anchor, sale.timezone, interval.unit, interval.count * (count + more))
+    same = takewhile(lambda each: each.base.terms.price == base.terms.price, reversed(sale.agreements))
+    begun = max(min(each.start for each in same), sale.anchor)
+    return add(begun, sale.timezone, interval.unit, interval.count * (count + more))

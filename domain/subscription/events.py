@@ -60,7 +60,7 @@ class SubscriptionStarted(FirstEvent):
             started_at=self.started_at,
             anchor=self.anchor,
             agreements=(Agreement(start=self.started_at, items=self.items),),
-            ending=ending_of(None, self.term_ends_at),
+            ending=ending_of(None, self.term_ends_at, credit=False),
             discounts=self.discounts,
         )
         aggregate.sale = sale if self.former is None else self.former.taken_over(sale)
@@ -78,6 +78,7 @@ class SubscriptionStarted(FirstEvent):
         aggregate.gives_up_at = None
         aggregate.gives_up_by = "cancel"
         aggregate.cancel_at = None
+        aggregate.cancel_credit = False
         aggregate.scheduled = None
         aggregate.ended_at = None
         aggregate.suspended_at = None
@@ -425,8 +426,9 @@ class SubscriptionCancellationScheduled(Event):
 
     def apply(self, aggregate: Subscription) -> None:
         aggregate.cancel_at = self.cancel_at
+        aggregate.cancel_credit = self.credit
         aggregate.access_until = self.access_until
-        _ends(aggregate, credit=self.credit)
+        _ends(aggregate)
 
 
 class SubscriptionCancellationWithdrawn(Event):
@@ -455,8 +457,10 @@ class SubscriptionCancelled(Event):
     def apply(self, aggregate: Subscription) -> None:
         billed = aggregate.billed_until is not None and aggregate.billed_until >= self.cancelled_at
         begun = billed and self.cancelled_at == self.timestamp and not self.credit
+        before = aggregate.sale.ending
+        no_later = None if before is None else before.at if before.credit else before.no_later
         _end(aggregate, "cancelled", self.cancelled_at, self.access_until)
-        aggregate.sale = replace(aggregate.sale, ending=Ending(self.cancelled_at, self.credit, begun))
+        aggregate.sale = replace(aggregate.sale, ending=Ending(self.cancelled_at, self.credit, begun, no_later=no_later))
         _rebill(aggregate, self.cancelled_at)
 
 
@@ -486,10 +490,10 @@ def _rebill(aggregate: Subscription, since: datetime) -> None:
     aggregate.changed_from = since if aggregate.changed_from is None else min(since, aggregate.changed_from)
 
 
-def _ends(aggregate: Subscription, credit: bool = False) -> None:
+def _ends(aggregate: Subscription) -> None:
     """What is sold ends when it is cancelled or when its term is over, whichever is first."""
     before = aggregate.sale.ending
-    ending = ending_of(aggregate.cancel_at, aggregate.term_ends_at, credit)
+    ending = ending_of(aggregate.cancel_at, aggregate.term_ends_at, aggregate.cancel_credit)
     aggregate.sale = replace(aggregate.sale, ending=ending)
     known = [each.at for each in (before, ending) if each is not None]
     if known and before != ending:

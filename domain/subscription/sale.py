@@ -100,19 +100,20 @@ class Agreement(BaseModel):
 class Ending:
     """The end of what is sold. Without a ``credit`` the periods that are paid in advance are owed in full; ``begun``: also those
     that begin at this very instant. ``exact``: its day is owed up to this very instant, whatever the policy: a term is over, or
-    another customer owes the rest.
+    another customer owes the rest. ``no_later``: nothing was owed from then on anyway.
     """
 
     at: datetime
     credit: bool
     begun: bool = False
     exact: bool = False
+    no_later: datetime | None = None
 
 
-def ending_of(cancel_at: datetime | None, term_ends_at: datetime | None, credit: bool = False) -> Ending | None:
+def ending_of(cancel_at: datetime | None, term_ends_at: datetime | None, credit: bool) -> Ending | None:
     """What is first: the cancellation, with or without credit, or the end of the term."""
     if cancel_at is not None and (term_ends_at is None or cancel_at < term_ends_at):
-        return Ending(cancel_at, credit)
+        return Ending(cancel_at, credit, no_later=term_ends_at)
     return None if term_ends_at is None else Ending(term_ends_at, credit=True, exact=True)
 
 
@@ -165,7 +166,7 @@ class Sale:
         for id in dict.fromkeys(item.id for agreement in self.agreements for item in agreement.items[1:]):
             own = (each for each in self.discounts if each.item == id)
             found += self._spans(id, _Discounts((*own, *of_base.shared())))
-        return tuple(found)
+        return tuple(_metered_as_one(found, self.taken_over_at))
 
     @property
     def owed(self) -> tuple[Span, ...]:
@@ -204,6 +205,7 @@ class Sale:
                         proration=self._proration(item, piece.start),
                         once_at=begin if number == 0 and whole.start == begin else None,
                         whole_last=self.ending is not None and not self.ending.credit and piece.end == end,
+                        no_later=over if self.ending is None else _earlier(over, self.ending.no_later),
                         discounts=during,
                     )
                     yield from _cut(span, self.taken_over_at)
@@ -235,10 +237,47 @@ class Sale:
             return at + timedelta.resolution
         if ending.exact or self.billing.proration.last_day == "unbilled" or at < calendar.anchor:
             return at
-        if (index := calendar.index_at(at)) and calendar.start(index) == at:
+        index = calendar.index_at(at)
+        if index and calendar.start(index) == at:
             return at
         tomorrow = Instant(at).to_tz(self.timezone).date().add(days=1)
-        return tomorrow.at(Time()).assume_tz(self.timezone).to_instant().to_stdlib()
+        return min(tomorrow.at(Time()).assume_tz(self.timezone).to_instant().to_stdlib(), calendar.end(index))
+
+
+def _metered_as_one(spans: Iterable[Span], taken_over_at: datetime | None) -> Iterator[Span]:
+    """Usage is counted on where its price stays, whatever else is changed: its tiers do not begin anew with one more seat. What
+    was used before it was taken over is another customer's.
+    """
+    metered: Span | None = None
+    for span in spans:
+        usage = tuple(charge for charge in span.charges if charge.meter is not None)
+        if not usage:
+            yield span
+            continue
+        yield span._replace(charges=tuple(charge for charge in span.charges if charge.meter is None))
+        counted = span._replace(charges=usage)
+        if metered is None:
+            metered = counted
+        elif counted.start != taken_over_at and _goes_on(metered, counted):
+            metered = counted._replace(start=metered.start)
+        else:
+            yield metered
+            metered = counted
+    if metered is not None:
+        yield metered
+
+
+def _goes_on(before: Span, after: Span) -> bool:
+    def same(span: Span) -> tuple[object, ...]:
+        return span.item, span.charges, span.calendar, span.discounts, _price_of(span.agreement)
+
+    return before.end == after.start and same(before) == same(after)
+
+
+def _price_of(agreement: str) -> str:
+    """The price's version and the phase, without the quantity."""
+    sold, _, phase = agreement.partition("#")
+    return f"{sold.partition(' x ')[0]}#{phase}"
 
 
 def _cut(span: Span, at: datetime | None) -> Iterator[Span]:

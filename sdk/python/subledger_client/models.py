@@ -1519,7 +1519,9 @@ class TransferSubscription(TypedDict):
 
 
 class VoidInvoice(TypedDict):
-    """`rebill`: bill at once, anew, what its subscriptions owe by now; else what it was for is never billed."""
+    """`rebill`: bill at once, anew, what its subscriptions owe by now; else what it was for is never billed. It is needed
+    where changes gave back some of it, or it gave back something.
+    """
 
     reason: str
     rebill: NotRequired[bool]

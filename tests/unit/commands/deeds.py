@@ -137,6 +137,8 @@ def do(desk: Desk, deed: Deed, id: str, body: Body) -> Refusal | None:
     return None
 
 
-def has_reason(refusal: Refusal, allowed: tuple[str, ...]) -> bool:
-    """Whether it says what may be done instead, or what of the request is at fault."""
+def has_reason(refusal: Refusal, allowed: tuple[str, ...], meanwhile: tuple[str, ...] = ()) -> bool:
+    """Whether it says what may be done instead, ``meanwhile`` where a charge is under way, or what of the request is at fault."""
+    if refusal.code == "payment_in_progress":
+        allowed = meanwhile
     return refusal.allowed == tuple(sorted(allowed)) if isinstance(refusal, WrongState) else bool(refusal.pointer)

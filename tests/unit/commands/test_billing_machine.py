@@ -93,7 +93,7 @@ class BillingMachine(RuleBasedStateMachine):
         if refusal is None:
             assert deed in invoice.allowed
         else:
-            assert has_reason(refusal, invoice.allowed)
+            assert has_reason(refusal, invoice.allowed, invoice.allowed_meanwhile)
 
     @precondition(lambda self: self.desk.payments())
     @rule(which=WHICH, amount=st.sampled_from([1, 700, 3100]), line=st.booleans())

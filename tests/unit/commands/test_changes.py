@@ -14,6 +14,89 @@ from domain.invoice.aggregate import Invoice
 from tests.unit.commands.counter import Counter
 from tests.unit.commands.world import at
 
+DISK = {"id": "disk", "price": "storage"}
+
+
+@pytest.mark.parametrize(
+    ("later", "meanwhile", "price", "quantity", "add_ons"),
+    [
+        ({"price": "plus"}, {"quantity": "5"}, "plus", 5, []),
+        ({"price": "plus"}, {"add_ons": [DISK]}, "plus", 1, ["disk"]),
+        ({"quantity": "5"}, {"price": "plus"}, "plus", 5, []),
+        ({"add_ons": [DISK]}, {"quantity": "2"}, "basic", 2, ["disk"]),
+        ({"price": "plus"}, {"price": "yearly"}, "plus", 1, []),
+    ],
+)
+def test_what_a_scheduled_change_leaves_out_stays_as_it_is_by_then(
+    later: dict[str, Any], meanwhile: dict[str, Any], price: str, quantity: int, add_ons: list[str]
+) -> None:
+    shop = Counter()
+    shop.sell(shop.ada, "basic")
+    shop.change(**later, at="2026-01-20T00:00:00Z")
+    shop.until(at("2026-01-11"))
+    shop.change(**meanwhile)
+    shop.until(at("2026-01-20"))
+    found = shop.subscription()
+    assert (found.base.terms.price, int(found.base.quantity), [item.id for item in found.add_ons]) == (price, quantity, add_ons)
+    assert found.scheduled is None
+
+
+def test_a_change_with_the_trials_end_moves_with_it() -> None:
+    shop = Counter()
+    shop.priced("tried", [{"id": "fee", "name": "Fee", "pricing": {"model": "flat", "amount": 3100}}], trial_days=14)
+    shop.sell(shop.ada, "tried")
+    shop.change(price="plus", at="period_end")
+    later = SetTrialEnd.model_validate({"trial_ends_at": "2026-01-31T00:00:00Z"})
+    shop.client(lambda unit: set_trial_end(unit, shop.subscription().id, later), shop.ada)
+    shop.until(at("2026-01-30"))
+    assert (shop.subscription().state, shop.billed()) == ("trial", 0)
+    shop.until(at("2026-01-31"))
+    assert (shop.subscription().base.terms.price, shop.billed()) == ("plus", 6200)
+
+
+def test_a_term_begins_when_its_price_is_first_sold() -> None:
+    shop = Counter()
+    shop.priced("term", [{"id": "fee", "name": "Fee", "pricing": {"model": "flat", "amount": 2800}}], term_periods=12)
+    shop.sell(shop.ada, "basic")
+    shop.until(at("2027-03-15"))
+    assert shop.change(price="term").term_ends_at == at("2028-03-15")
+    assert shop.change(quantity=2).term_ends_at == at("2028-03-15")
+
+
+@pytest.mark.parametrize("meanwhile", [{"quantity": "2"}, {"price": "plus", "at": "2026-01-10T00:00:00Z"}])
+def test_the_credit_of_an_end_that_is_set_is_not_lost_by_a_change(meanwhile: dict[str, Any]) -> None:
+    shop = Counter()
+    shop.sell(shop.ada, "basic")
+    if "at" in meanwhile:
+        shop.change(**meanwhile)
+    shop.end(at="2026-01-20T00:00:00Z", credit=True)
+    shop.until(at("2026-01-06"))
+    if "at" not in meanwhile:
+        shop.change(**meanwhile)
+    shop.until(at("2026-03-01"))
+    # 5 days of 31.00 and 14 of twice that; or 9 and 10
+    assert shop.billed() == (3300 if "quantity" in meanwhile else 2900)
+
+
+def test_cancelled_without_credit_nothing_is_owed_beyond_what_was_owed_anyway() -> None:
+    shop = Counter("2026-02-01")
+    shop.priced("term", [{"id": "fee", "name": "Fee", "pricing": {"model": "flat", "amount": 3100}}], term_periods=3)
+    shop.sell(shop.ada, "term", billing_day=13)
+    shop.until(at("2026-04-20"))
+    before = shop.billed()
+    shop.end(at="now")
+    shop.until(at("2026-06-01"))
+    assert shop.billed() == before
+
+
+def test_the_day_of_a_cancellation_is_no_day_of_the_next_period() -> None:
+    shop = Counter("2026-01-01T22:00", proration={"last_day": "billed"})
+    shop.sell(shop.ada, "basic")
+    shop.until(at("2026-02-01T10:00"))
+    shop.end(at="now")
+    shop.until(at("2026-04-01"))
+    assert shop.billed() == 3100
+
 
 def test_an_upgrade_is_charged_for_the_days_that_are_left() -> None:
     shop = Counter()

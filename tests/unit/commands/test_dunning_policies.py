@@ -10,6 +10,7 @@ from itertools import product
 import pytest
 
 from commands.ports import Captured, Declined
+from domain.customer.events import PaymentMethod
 from domain.errors import RuleViolated, WrongState
 from domain.payment.aggregate import Payment
 from tests.unit.commands.desk import Desk
@@ -102,6 +103,16 @@ class TestGivenUp:
         assert (desk.subscription().state, desk.newest().state) == ("cancelled", state)
         assert [line.period_start for line in desk.newest().lines] == [at("2026-02-01")]
 
+    def test_what_is_a_draft_then_is_written_off_too(self) -> None:
+        desk = Desk(dunning={"give_up_after_days": 2, "give_up_by": "write_off"}, billing={"draft_days": 7})
+        desk.price("weekly", 700, unit="week")
+        desk.sell(desk.ada, "weekly")
+        desk.until(at("2026-01-10"))
+        desk.provider = declines
+        desk.until(at("2026-03-01"))
+        assert desk.subscription().state == "cancelled"
+        assert {invoice.state for invoice in desk.invoices()} <= {"paid", "uncollectible"}
+
     def test_healed_before_it_is_not(self) -> None:
         desk = overdue(declines, now="2026-02-14", give_up_after_days=10)
         desk.record(desk.newest().id, 3100)
@@ -174,6 +185,20 @@ class TestHealing:
         assert desk.subscription().state == "active"
 
 
+@pytest.mark.parametrize("purpose", ["retry", "charge"])
+def test_a_card_that_is_given_while_another_is_charged_is_tried_at_once(purpose: str) -> None:
+    desk = overdue(declines, now="2026-02-02")
+    desk.provider = silent
+    STEPS[purpose](desk)
+    STEPS["card"](desk)
+    STEPS["declined"](desk)
+    [running] = [payment for payment in desk.payments() if payment.in_progress]
+    assert running.attempt is not None
+    assert running.attempt.method == PaymentMethod(provider="simulator", token="sim_other")
+    STEPS["captured"](desk)
+    assert (desk.newest().state, desk.subscription().state) == ("paid", "active")
+
+
 def retry_falls_due(desk: Desk) -> None:
     desk.until(max((payment.retry_at or desk.now for payment in desk.payments()), default=desk.now))
 
@@ -204,7 +229,7 @@ def test_no_payment_in_flight_races_the_suspension(first: str) -> None:
     for rest in product(STEPS, repeat=2):
         desk = overdue(declines, now="2026-02-02")
         desk.provider = silent
-        for step in (first, *rest, "retry", "declined"):
+        for step in (first, *rest, "retry", "declined", "declined"):  # the last one of a card that was given meanwhile
             with suppress(WrongState, RuleViolated):  # paid, under way, given up already
                 STEPS[step](desk)
             check(desk)

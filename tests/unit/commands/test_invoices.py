@@ -204,6 +204,33 @@ class TestVoid:
         desk.end(subscription, at="now", credit=True)
         assert (len(desk.invoices()), desk.credit) == (1, 0)
 
+    def test_what_was_given_back_of_it_is_not_left_as_credit(self) -> None:
+        desk = Desk(declines)
+        subscription = desk.sell(desk.ada, "basic")
+        desk.until(at("2026-01-04"))
+        desk.end(subscription, at="now", credit=True)
+        unpaid = desk.invoices()[0]
+        with pytest.raises(RuleViolated, match="rebill_needed") as refused:
+            desk.void(unpaid)
+        assert refused.value.pointer == "/rebill"
+        desk.void(unpaid, rebill=True)
+        owed = sum(invoice.open for invoice in desk.invoices())
+        assert (desk.credit, owed) == (0, 300)
+
+    def test_what_it_gave_back_is_not_billed_again(self) -> None:
+        desk = Desk()
+        subscription = desk.sell(desk.ada, "basic")
+        desk.provider = declines
+        desk.until(at("2026-01-11"))
+        desk.change(subscription, price="plus")
+        with pytest.raises(RuleViolated, match="rebill_needed"):
+            desk.void(desk.newest())
+        desk.change(subscription, price="basic")
+        wrong = next(invoice for invoice in desk.invoices() if invoice.state == "open")
+        desk.void(wrong, rebill=True)
+        live = [invoice for invoice in desk.invoices() if invoice.state != "void"]
+        assert sum(invoice.total for invoice in live) == 3100
+
     def test_the_next_charge_is_the_first_again(self) -> None:
         desk = Desk(declines)
         desk.sell(desk.ada, "basic")

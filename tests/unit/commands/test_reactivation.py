@@ -98,6 +98,6 @@ def test_a_change_that_was_scheduled_counts_from_when_it_is_paid() -> None:
     assert (shop.subscription().state, shop.subscription().change_at) == ("suspended", at("2026-02-01"))
     # when it is paid
     pay(shop, "2026-02-10")
-    # then the year is billed from then on to the billing day, 356 of 365 days
-    assert shop.lines() == [("proration", "02-10", "02-01", 35600)]
+    # then the year of both units is billed from then on to the billing day, 356 of 365 days
+    assert shop.lines() == [("proration", "02-10", "02-01", 71200)]
     assert shop.subscription().change_at is None

@@ -195,6 +195,47 @@ def test_an_amount_off_is_taken_off_usage_once_a_period() -> None:
     assert off == [-150]
 
 
+def test_it_is_counted_on_where_only_the_quantity_changes() -> None:
+    shop = Exchange(pricing={"model": "package", "size": 100, "amount": 50, "free_units": 1000})
+    shop.until(at("2026-01-10"))
+    shop.use("1000")
+    shop.until(at("2026-01-16"))
+    request = ChangeSubscription.model_validate({"quantity": "2"})
+    shop.client(lambda unit: change(unit, shop.sold.id, request), shop.ada)
+    shop.until(at("2026-01-20"))
+    shop.use("1000")
+    shop.until(at("2026-02-01"))
+    assert shop.lines()[0] == ("calls", "2000", 500)
+
+
+def test_what_comes_after_the_end_is_billed_where_nothing_was_used_before() -> None:
+    shop = Exchange(pricing=PER_UNIT)
+    request = CancelSubscription.model_validate({"at": "period_end"})
+    shop.client(lambda unit: cancel(unit, shop.sold.id, request), shop.ada)
+    shop.until(at("2026-02-02"))
+    shop.use("7", "2026-01-30T00:00:00Z")
+    assert shop.lines() == [("calls", "7", 14)]
+
+
+def test_an_amount_off_is_taken_off_once_a_period_whatever_comes_first() -> None:
+    shop = Exchange(pricing=PER_UNIT)
+    calls = {"id": "calls", "name": "Calls", "kind": "usage", "meter": "calls", "pricing": PER_UNIT}
+    fee = {"id": "fee", "name": "Line", "pricing": {"model": "flat", "amount": 1000}}
+    body = {"id": "mixed", "bundle": "gold", "currency": "EUR", "charges": [calls, fee], "interval": {"unit": "month"}}
+    shop.client(lambda unit: publish_price(unit, PublishPrice.model_validate(body)))
+    coupon = CreateCoupon(id="off", name="Off", amount=Money(amount=500, currency="EUR"))
+    shop.client(lambda unit: create_coupon(unit, coupon))
+    shop.sold = shop.sell(shop.ada, "mixed", coupons=("off",))
+    for day in ("01-10", "02-10"):
+        shop.until(at(f"2026-{day}"))
+        shop.use("1000")
+    shop.until(at("2026-03-01"))
+    off = [line for invoice in shop.invoices() for line in invoice.lines if line.discount]
+    assert [(line.charge, line.period_start, line.amount) for line in off] == [
+        ("fee", at(f"2026-{month:02d}-01"), -500) for month in (1, 2, 3)
+    ]
+
+
 def test_a_year_adds_up_its_months() -> None:
     shop = Exchange(pricing=PER_UNIT, unit="year")
     for month in range(1, 13):
