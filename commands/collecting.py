@@ -145,7 +145,11 @@ def activate(unit: Unit, subscription: Subscription) -> None:
     """End the trial. It goes on whatever becomes of its fee, but what follows does not: a charge that failed counts from here."""
     subscription.activate(unit.now)
     overdue = _overdue(unit, subscription)
-    failed = [each for each in overdue if not any(payment.in_progress for payment in unit.open_payments(each.id))]
+    # A charge by hand that is under way was asked for because another one failed.
+    failed = [
+        each for each in overdue
+        if not any(payment.in_progress and payment.purpose == "automatic" for payment in unit.open_payments(each.id))
+    ]  # fmt: skip
     if failed:
         subscription.enter_grace(failed[0].id, unit.now)
         suspend_if_exhausted(unit, subscription)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,7 @@ from domain.errors import RuleViolated, WrongState
 from domain.invoice.aggregate import Invoice
 from domain.invoice.events import CreditedLine
 from domain.money import Money
+from domain.pricing.expected import Key
 from domain.subscription.aggregate import Subscription
 
 REASON = Field(min_length=1, max_length=200, description="No personal data.", examples=["Outage of 3 May"])
@@ -90,7 +92,7 @@ def void(unit: Unit, id: str, request: VoidInvoice) -> Invoice:
         amount = Money(amount=returned, currency=invoice.currency)
         unit.get(Customer, invoice.customer).give_credit(id, amount, unit.now)
     billed = [unit.get(Subscription, stream) for stream in invoice.subscriptions]
-    if not request.rebill and any(subscription.gave_back(id) for subscription in billed):
+    if not request.rebill and any(_gave_back(subscription, id) for subscription in billed):
         detail = "Changes gave back some of what it bills: void it with rebill, and what is owed is reckoned anew."
         raise RuleViolated("rebill_needed", detail, "/rebill")
     for subscription in billed:
@@ -101,6 +103,16 @@ def void(unit: Unit, id: str, request: VoidInvoice) -> Invoice:
         owing = (each for each in billed if each.state != "suspended")
         bill(unit, [each for each in owing if unbilled(unit, each, unit.now)], unit.now)
     return invoice
+
+
+def _gave_back(subscription: Subscription, invoice: str) -> bool:
+    """Whether what stands on an invoice was given back since, in part at least, or is itself given back."""
+    own, billed = subscription.posted_on(invoice), defaultdict[tuple[Key, str], int](int)
+    for line in own:
+        billed[line.key._replace(discount=""), line.agreement] += line.amount
+    return any(
+        line.amount < 0 or subscription.left_of(line) < billed[line.key, line.agreement] for line in own if not line.key.discount
+    )
 
 
 def write_off(unit: Unit, id: str, request: WriteOffInvoice) -> Invoice:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import TYPE_CHECKING, Literal, Self
 
 from domain.catalog.policy import DunningPolicy
@@ -28,10 +26,10 @@ _INSTANT = timedelta(microseconds=1)
 class Subscription(Aggregate):
     """``sold`` is all that ever was, by item and agreement. ``posted`` is what stands on invoices, by what is priced as one;
     ``billed_until``: what fell due by then was billed, and ``changed_from``: from then on another amount may be owed than was
-    posted. ``first_charge`` is the first invoice with something to pay. ``paid_access``: whether there would be access if it were
-    not paused. ``discounts`` are all that ever were, by id. ``cancel_credit``: what was paid for after ``cancel_at`` is given
-    back. ``transfer``: to whom it goes, or went; of those that came to nothing ``failed_transfers`` has the code, by the id that
-    the subscription would have had there.
+    posted, which with ``rebills`` is put right as soon as something can be billed. ``first_charge`` is the first invoice with
+    something to pay. ``paid_access``: whether there would be access if it were not paused. ``discounts`` are all that ever were,
+    by id. ``cancel_credit``: what was paid for after ``cancel_at`` is given back. ``transfer``: to whom it goes, or went; of
+    those that came to nothing ``failed_transfers`` has the code, by the id that the subscription would have had there.
     """
 
     TOPIC = "subscription"
@@ -62,6 +60,7 @@ class Subscription(Aggregate):
         posted: dict[Key, tuple[Posting, ...]]
         billed_until: datetime | None
         changed_from: datetime | None
+        rebills: bool
         last_period: Period | None
         first_charge: str | None
 
@@ -85,7 +84,7 @@ class Subscription(Aggregate):
         trial_ends_at = trial_end(base.terms, started_at, timezone)
         anchor = trial_ends_at or started_at
         sold = Agreement(start=started_at, items=items)
-        term_ends_at = _term_end(Sale(timezone, billing, started_at, anchor, (sold,)))
+        term_ends_at = Sale(timezone, billing, started_at, anchor, (sold,)).term_end()
         return cls._create(
             events.SubscriptionStarted,
             id=id,
@@ -188,6 +187,8 @@ class Subscription(Aggregate):
         """When something falls due next, or None where nothing will."""
         if self.state not in ("trial", "active", "grace") or self.transferring:
             return None
+        if self.rebills and self.billed_until is not None:
+            return self.billed_until
         due = self.sale.next_due(self.billed_until or self._first - _INSTANT)
         # What follows the trial falls due once it is over.
         return None if self.state == "trial" and due is not None and due >= self.sale.anchor else due
@@ -286,7 +287,7 @@ class Subscription(Aggregate):
     def set_trial_end(self, at: datetime, now: datetime) -> None:
         """Let the trial last until another instant; the fixed term, where there is one, moves with it."""
         self._check("set_trial_end")
-        term_ends_at = _term_end(replace(self.sale, anchor=at))
+        term_ends_at = replace(self.sale, anchor=at).term_end()
         until, scheduled = _earliest(self.cancel_at, term_ends_at), self.scheduled
         if scheduled is not None and scheduled.effective_at == self.trial_ends_at:  # with the trial's end, whenever that is
             self.schedule_change(scheduled.postponed(at).items, at, now)
@@ -308,7 +309,7 @@ class Subscription(Aggregate):
         anchor = trial_ends_at if self.state == "trial" and trial_ends_at is not None else self.sale.anchor
         if items[0].terms.price != self.base.terms.price or anchor != self.sale.anchor:
             sold = replaced(self.sale.agreements, Agreement(start=effective_at, items=items))
-            term_ends_at = _term_end(replace(self.sale, anchor=anchor, agreements=sold))
+            term_ends_at = replace(self.sale, anchor=anchor, agreements=sold).term_end()
         self.trigger_event(
             events.SubscriptionChanged,
             timestamp=now,
@@ -378,7 +379,7 @@ class Subscription(Aggregate):
     def renew(self, periods: int, now: datetime) -> None:
         """Let the fixed term go on for so many more periods."""
         self._check("renew")
-        term_ends_at = _term_end(self.sale, self.renewed_periods + periods)
+        term_ends_at = self.sale.term_end(self.renewed_periods + periods)
         if term_ends_at is None:
             raise WrongState("no_fixed_term", "It runs until it is cancelled.", lifecycle.allowed(self.state))
         until = _earliest(self.cancel_at, term_ends_at)
@@ -401,15 +402,9 @@ class Subscription(Aggregate):
         """What stood on it is not owed, and will be billed anew or not."""
         self.trigger_event(events.SubscriptionInvoiceWithdrawn, timestamp=now, invoice=invoice, rebill=rebill)
 
-    def gave_back(self, invoice: str) -> bool:
-        """Whether what stands on an invoice was given back since, in part at least, or is itself given back."""
-        own = self.posted_on(invoice)
-        billed = defaultdict[tuple[Key, str], int](int)
-        for line in own:
-            billed[line.key._replace(discount=""), line.agreement] += line.amount
-        return any(
-            line.amount < 0 or self.left_of(line) < billed[line.key, line.agreement] for line in own if not line.key.discount
-        )
+    def charged_apart_from(self, invoice: str) -> bool:
+        """Whether something was charged on another invoice."""
+        return any(line.invoice != invoice and line.amount > 0 for lines in self.posted.values() for line in lines)
 
     def left_of(self, posting: Posting) -> int:
         """What of an amount, less its discounts, neither changes gave back since nor credit notes gave up."""
@@ -503,14 +498,3 @@ def trial_end(terms: Terms, started_at: datetime, timezone: str) -> datetime | N
 
 def _earliest(*instants: datetime | None) -> datetime | None:
     return min((each for each in instants if each is not None), default=None)
-
-
-def _term_end(sale: Sale, more: int = 0) -> datetime | None:
-    """The end of a fixed term, and of so many ``more`` intervals: from where its price was first sold, whatever the day."""
-    base = sale.agreements[-1].base
-    interval, count = base.terms.interval, base.terms.term_periods
-    if count is None:
-        return None
-    same = takewhile(lambda each: each.base.terms.price == base.terms.price, reversed(sale.agreements))
-    begun = max(min(each.start for each in same), sale.anchor)
-    return add(begun, sale.timezone, interval.unit, interval.count * (count + more))

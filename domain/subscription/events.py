@@ -1,6 +1,4 @@
-"""Events of a subscription. Each that changes access says so in ``access`` and ``access_until``, so that no reader re-derives
-it.
-"""
+"""Events of a subscription. Each that changes access says so in ``access`` and ``access_until``: no reader re-derives it."""
 
 from __future__ import annotations
 
@@ -85,6 +83,7 @@ class SubscriptionStarted(FirstEvent):
         aggregate.posted = {}
         aggregate.billed_until = None
         aggregate.changed_from = None
+        aggregate.rebills = False
         aggregate.last_period = None
         aggregate.first_charge = None
 
@@ -137,6 +136,7 @@ class SubscriptionBilled(Event):
         aggregate.posted = posted
         aggregate.billed_until = self.until if aggregate.billed_until is None else max(self.until, aggregate.billed_until)
         aggregate.changed_from = None
+        aggregate.rebills = False
         aggregate.last_period = self.period or aggregate.last_period
         if aggregate.first_charge is None and sum(each.amount for each in self.postings) > 0:
             aggregate.first_charge = self.invoice
@@ -339,8 +339,9 @@ class SubscriptionInvoiceWithdrawn(Event):
     rebill: bool
 
     def apply(self, aggregate: Subscription) -> None:
-        if aggregate.first_charge == self.invoice:
+        if aggregate.first_charge == self.invoice and not aggregate.charged_apart_from(self.invoice):
             aggregate.first_charge = None
+        aggregate.rebills = aggregate.rebills or self.rebill
         for line in aggregate.posted_on(self.invoice):
             lines = aggregate.posted[line.key]
             if self.rebill:
@@ -457,10 +458,8 @@ class SubscriptionCancelled(Event):
     def apply(self, aggregate: Subscription) -> None:
         billed = aggregate.billed_until is not None and aggregate.billed_until >= self.cancelled_at
         begun = billed and self.cancelled_at == self.timestamp and not self.credit
-        before = aggregate.sale.ending
-        no_later = None if before is None else before.at if before.credit else before.no_later
         _end(aggregate, "cancelled", self.cancelled_at, self.access_until)
-        aggregate.sale = replace(aggregate.sale, ending=Ending(self.cancelled_at, self.credit, begun, no_later=no_later))
+        aggregate.sale = aggregate.sale.cancelled(self.cancelled_at, credit=self.credit, begun=begun)
         _rebill(aggregate, self.cancelled_at)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
+from itertools import takewhile
 from typing import Annotated, Literal
 from weakref import WeakValueDictionary
 
@@ -138,6 +139,22 @@ class Sale:
     # The last answer of ``next_due``, by what was asked: between two bills it is asked for the same several times.
     _due: dict[datetime, datetime | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    def cancelled(self, at: datetime, *, credit: bool, begun: bool) -> Sale:
+        """Ended by will, with no more to pay than was owed by the end that was set before, if that is given back."""
+        before = self.ending
+        no_later = None if before is None else before.at if before.credit else before.no_later
+        return replace(self, ending=Ending(at, credit, begun, no_later=no_later))
+
+    def term_end(self, more: int = 0) -> datetime | None:
+        """The end of a fixed term, and of so many ``more`` intervals: from where its price was first sold, whatever the day."""
+        base = self.agreements[-1].base
+        interval, count = base.terms.interval, base.terms.term_periods
+        if count is None:
+            return None
+        same = takewhile(lambda each: each.base.terms.price == base.terms.price, reversed(self.agreements))
+        begun = max(min(each.start for each in same), self.anchor)
+        return add(begun, self.timezone, interval.unit, interval.count * (count + more))
+
     def back(self, suspended_at: datetime, reinstated_at: datetime) -> Sale:
         """Suspended no longer: what it was away for is owed or not, by the policy."""
         *before, last = self.skipped
@@ -202,7 +219,7 @@ class Sale:
                         calendar=calendar,
                         charges=item.charges(phase),
                         quantity=item.quantity,
-                        proration=self._proration(item, piece.start),
+                        proration=self._proration(item, whole.start),
                         once_at=begin if number == 0 and whole.start == begin else None,
                         whole_last=self.ending is not None and not self.ending.credit and piece.end == end,
                         no_later=over if self.ending is None else _earlier(over, self.ending.no_later),

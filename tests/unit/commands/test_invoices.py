@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from domain.money import MAX_AMOUNT
 from domain.payment.aggregate import Payment
 from domain.subscription.aggregate import Subscription
 from tests.unit.commands.desk import Desk
-from tests.unit.commands.world import Provider, at, declines, silent
+from tests.unit.commands.world import Provider, at, captures, declines, silent
 
 
 class TestDrafts:
@@ -230,6 +231,31 @@ class TestVoid:
         desk.void(wrong, rebill=True)
         live = [invoice for invoice in desk.invoices() if invoice.state != "void"]
         assert sum(invoice.total for invoice in live) == 3100
+
+    def test_of_a_suspended_one_it_is_billed_anew_once_all_is_paid(self) -> None:
+        desk = Desk()
+        desk.price("yearly", 36500, unit="year")
+        desk.provider = declines
+        subscription = desk.sell(desk.ada, "yearly")
+        desk.change(subscription, quantity=2)
+        desk.until(at("2026-01-20"))
+        assert desk.subscription().state == "suspended"
+        wrong, other = sorted((each for each in desk.invoices() if each.state == "open"), key=lambda each: each.ordinal)
+        with suppress(RuleViolated):
+            desk.void(wrong, rebill=True)
+        desk.record(other.id, other.open)
+        desk.until(at("2026-01-21"))
+        live = [invoice for invoice in desk.invoices() if invoice.state != "void"]
+        assert sum(invoice.total for invoice in live) == 73000
+
+    def test_the_first_charge_is_the_first_one_that_was_made(self) -> None:
+        desk = Desk(declines)
+        subscription = desk.sell(desk.ada, "basic")
+        first = desk.newest()
+        desk.provider = captures
+        desk.change(subscription, quantity=2)
+        desk.void(first, rebill=True)
+        assert desk.subscription().first_charge == first.id
 
     def test_the_next_charge_is_the_first_again(self) -> None:
         desk = Desk(declines)
