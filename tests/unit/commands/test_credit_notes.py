@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from commands.invoice.correct import IssueCreditNote
 from domain.errors import RuleViolated
 from domain.invoice.aggregate import Invoice
 from tests.unit.commands.desk import Desk
@@ -70,6 +72,12 @@ def test_of_no_line_that_is_not_there(lines: dict[str, int]) -> None:
     desk.sell(desk.ada, "basic")
     with pytest.raises(RuleViolated, match="more_than_billed"):
         desk.note(desk.newest(), **lines)
+
+
+def test_a_lines_number_has_a_bound() -> None:
+    body = {"lines": [{"line": 2**64, "amount": 1}], "reason": "Outage"}
+    with pytest.raises(ValidationError, match="less_than_equal"):
+        IssueCreditNote.model_validate(body)
 
 
 def test_what_a_change_gave_back_since_is_not_given_up_as_well() -> None:

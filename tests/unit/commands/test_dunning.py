@@ -58,6 +58,23 @@ def test_a_trial_whose_fee_was_not_to_be_had_is_followed_by_nothing_until_it_is_
     assert (desk.subscription().state, desk.subscription().access) == ("active", True)
 
 
+def test_a_new_card_that_is_tried_when_the_trial_ends_is_no_payment_yet() -> None:
+    # given a fee whose charges have all failed, and a new card that has not answered when the trial ends
+    desk = Desk(declines)
+    desk.price("paid-trial", 3100, trial_days=14, trial_fee=500)
+    desk.sell(desk.ada, "paid-trial")
+    desk.until(at("2026-01-10"))
+    desk.provider = silent
+    desk.use_card(desk.ada, "sim_other")
+    desk.until(at("2026-01-15"))
+    assert desk.subscription().state == "grace"
+    # when it is refused as well
+    for running in [payment for payment in desk.payments() if payment.in_progress]:
+        desk.outcome(running, Declined("insufficient_funds"))
+    # then it is as if it had never been
+    assert desk.subscription().state == "suspended"
+
+
 def test_the_first_charge_that_fails_takes_access_with_it() -> None:
     shop = sold(declines)
     assert shop.topics()[-2:] == ["payment.attempt_failed", "subscription.grace_entered"]

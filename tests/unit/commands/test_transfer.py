@@ -15,12 +15,14 @@ from pydantic import TypeAdapter
 from commands import api_body
 from commands.catalog.change_storefront import ChangeStorefront, change_storefront
 from commands.catalog.create_coupon import CreateCoupon, create_coupon
+from commands.catalog.create_meter import CreateMeter, create_meter
 from commands.catalog.publish_price import PublishPrice, publish_price
 from commands.subscription.cancel import CancelSubscription, cancel
 from commands.subscription.change import ChangeSubscription, change
 from commands.subscription.pause import PauseSubscription, pause
 from commands.subscription.renew import RenewSubscription, renew
 from commands.subscription.transfer import TransferSubscription, handover, request_transfer
+from commands.usage.record import RecordUsage, record_usage
 from domain.customer.aggregate import Customer
 from domain.errors import RuleViolated, WrongState
 from domain.subscription.aggregate import Subscription
@@ -124,6 +126,28 @@ def test_meanwhile_nothing_falls_due_and_nobody_may_change_it() -> None:
     there = shop.at_bobs(shop.get(Subscription, here.id))
     assert there.started_at == at("2026-01-31T23:00")
     assert (sum(shop.totals(shop.ada)), sum(shop.totals(shop.bob))) == (3000, 100 + 3100)
+
+
+def test_each_owes_what_was_used_while_it_was_theirs() -> None:
+    shop = Houses()
+    meter = CreateMeter.model_validate({"id": "calls", "name": "Calls", "aggregation": "sum"})
+    shop.client(lambda unit: create_meter(unit, meter))
+    pricing = {"model": "per_unit", "unit_amount": "2"}
+    shop.publish(id="metered", charges=[{"id": "calls", "name": "Calls", "kind": "usage", "meter": "calls", "pricing": pricing}])
+
+    def use(of: Subscription, quantity: int) -> None:
+        body = RecordUsage(subscription=of.id, meter="calls", quantity=Decimal(quantity), source="gateway", id=f"{quantity}")
+        shop.client(lambda unit: record_usage(unit, body), of.customer)
+
+    here = shop.sell(shop.ada, "metered")
+    shop.until(at("2026-01-05"))
+    use(here, 10)
+    shop.until(at("2026-01-11"))
+    here = shop.transfer(here, shop.bob)
+    shop.until(at("2026-01-20"))
+    use(shop.at_bobs(here), 7)
+    shop.until(at("2026-02-01"))
+    assert (shop.totals(shop.ada), shop.totals(shop.bob)) == ([20], [14])
 
 
 @pytest.mark.parametrize("answered", [0, 1])
