@@ -5,13 +5,12 @@ from __future__ import annotations
 from pydantic import TypeAdapter
 
 from commands.api_docs import answered
-from commands.api_route import Call, Order, command
+from commands.api_route import Call, Order, command, named
 from commands.customer.change import ChangeCustomer, change
 from commands.customer.register import RegisterCustomer, register
 from commands.customer.set_billing import SetBilling, set_billing
 from commands.customer.set_payment_method import SetPaymentMethod, set_payment_method
-from domain.errors import NotFound
-from domain.ids import CUSTOMER, customer_id, is_id
+from domain.ids import CUSTOMER, customer_id
 from infra.http import resources
 
 _METHOD_EXAMPLE = {"provider": "simulator", "token": "sim_ok"}
@@ -50,7 +49,7 @@ def register_customer(call: Call[RegisterCustomer]) -> Order:
 )
 def change_customer(call: Call[ChangeCustomer]) -> Order:
     """What is left out stays; `personal` replaces all personal data, null removes it. Subscriptions keep their time zone."""
-    id = _customer(call.id)
+    id = named(call.id, CUSTOMER)
     return Order(lambda unit: change(unit, call.body), home=id, stream=id)
 
 
@@ -66,7 +65,7 @@ def change_customer(call: Call[ChangeCustomer]) -> Order:
 )
 def set_customer_payment_method(call: Call[SetPaymentMethod]) -> Order:
     """What the next attempt charges, retries included; null: there is none any more, and charges fail."""
-    id = _customer(call.id)
+    id = named(call.id, CUSTOMER)
     return Order(lambda unit: set_payment_method(unit, call.body), home=id, stream=id)
 
 
@@ -82,14 +81,8 @@ def set_customer_payment_method(call: Call[SetPaymentMethod]) -> Order:
 )
 def set_customer_billing(call: Call[SetBilling]) -> Order:
     """On a day of the month, and together on one invoice or each subscription on its own. What was sold before stays as it is."""
-    id = _customer(call.id)
+    id = named(call.id, CUSTOMER)
     return Order(lambda unit: set_billing(unit, call.body), home=id, stream=id)
-
-
-def _customer(id: str) -> str:
-    if not is_id(id, CUSTOMER):
-        raise NotFound("customer", id)
-    return id
 
 
 ROUTES = (register_customer, change_customer, set_customer_payment_method, set_customer_billing)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from pydantic import TypeAdapter
 
 from commands.api_docs import answered
 from commands.api_render import answer_headers
-from commands.api_route import Call, Nothing, Order, Outcome, command
+from commands.api_route import Call, Nothing, Order, Outcome, command, named, on
 from commands.invoice.correct import (
     IssueCreditNote,
     VoidInvoice,
@@ -23,10 +20,7 @@ from commands.invoice.finalize import finalize_draft
 from commands.invoice.pay import ChargeInvoice, PayInvoice, RecordPayment, pay
 from commands.payment.refund import RefundPayment, refund
 from commands.ports import Answer, Ledger
-from commands.unit import Unit
-from domain.errors import NotFound
-from domain.ids import CUSTOMER, INVOICE, PAYMENT, is_id
-from domain.invoice.aggregate import Invoice
+from domain.ids import CUSTOMER, INVOICE, PAYMENT
 from domain.payment.aggregate import Payment
 from infra.http import resources
 from infra.http.problems import Problem
@@ -52,9 +46,7 @@ def pay_invoice(call: Call[ChargeInvoice | RecordPayment]) -> Order:
     """`charge` asks for the open amount once: 201 captured, 402 declined, 202 where no outcome came in time.
     `recorded` notes money paid elsewhere. A replay answers with the payment as it is then.
     """
-    id = call.id
-    if not is_id(id, INVOICE):
-        raise NotFound("invoice", id)
+    id = named(call.id, INVOICE)
 
     async def outcome(ledger: Ledger, answer: Answer) -> Outcome:
         payment, position = answer.target, answer.position
@@ -83,9 +75,7 @@ def pay_invoice(call: Call[ChargeInvoice | RecordPayment]) -> Order:
 def create_invoice(call: Call[CreateInvoice]) -> Order:
     """Charged when it falls due. A `draft` may get more lines, and is owed once it is finalized."""
     body = call.body
-    if not is_id(body.customer, CUSTOMER):
-        raise NotFound("customer", body.customer, "/customer")
-    return Order(lambda unit: create(unit, body), home=body.customer)
+    return Order(lambda unit: create(unit, body), home=named(body.customer, CUSTOMER, "/customer"))
 
 
 @command(
@@ -101,7 +91,7 @@ def create_invoice(call: Call[CreateInvoice]) -> Order:
 )
 def add_invoice_lines(call: Call[AddLines]) -> Order:
     """What was issued is never edited: a credit note corrects it."""
-    return _on(call, lambda unit, id: add_lines(unit, id, call.body))
+    return on(INVOICE, call, lambda unit, id: add_lines(unit, id, call.body))
 
 
 @command(
@@ -117,7 +107,7 @@ def add_invoice_lines(call: Call[AddLines]) -> Order:
 )
 def finalize_invoice(call: Call[Nothing]) -> Order:
     """It gets its number, uses the account's credit, is owed, and is charged when it falls due."""
-    return _on(call, finalize_draft)
+    return on(INVOICE, call, finalize_draft)
 
 
 @command(
@@ -134,7 +124,7 @@ def finalize_invoice(call: Call[Nothing]) -> Order:
 )
 def issue_credit_note(call: Call[IssueCreditNote]) -> Order:
     """Gives up parts of lines, counted from 1: of what is open first; what was paid already goes to the account."""
-    return _on(call, lambda unit, id: credit_note(unit, id, call.body))
+    return on(INVOICE, call, lambda unit, id: credit_note(unit, id, call.body))
 
 
 @command(
@@ -152,7 +142,7 @@ def void_invoice(call: Call[VoidInvoice]) -> Order:
     """It was wrong, and is not owed. With `rebill` its subscriptions are billed anew at once, by what holds now. Not where
     something was paid: issue a credit note then.
     """
-    return _on(call, lambda unit, id: void(unit, id, call.body))
+    return on(INVOICE, call, lambda unit, id: void(unit, id, call.body))
 
 
 @command(
@@ -168,7 +158,7 @@ def void_invoice(call: Call[VoidInvoice]) -> Order:
 )
 def write_off_invoice(call: Call[WriteOffInvoice]) -> Order:
     """What is open will never be paid; no retry is made any more."""
-    return _on(call, lambda unit, id: write_off(unit, id, call.body))
+    return on(INVOICE, call, lambda unit, id: write_off(unit, id, call.body))
 
 
 @command(
@@ -185,18 +175,7 @@ def write_off_invoice(call: Call[WriteOffInvoice]) -> Order:
 )
 def refund_payment(call: Call[RefundPayment]) -> Order:
     """Notes what was paid back elsewhere, out of the account's credit; the `lines` are given up for it by a credit note."""
-    id = call.id
-    if not is_id(id, PAYMENT):
-        raise NotFound("payment", id)
-    return Order(lambda unit: refund(unit, id, call.body), home=id, stream=id)
-
-
-def _on(call: Call[Any], handler: Callable[[Unit, str], Invoice]) -> Order:
-    """A command on the invoice that the path names."""
-    id = call.id
-    if not is_id(id, INVOICE):
-        raise NotFound("invoice", id)
-    return Order(lambda unit: handler(unit, id), home=id, stream=id)
+    return on(PAYMENT, call, lambda unit, id: refund(unit, id, call.body))
 
 
 def _outcome(answer: Answer, payment: Payment, position: str) -> Outcome:

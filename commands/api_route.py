@@ -19,6 +19,7 @@ from commands.ports import Answer, Ledger
 from commands.unit import Unit
 from domain.errors import NotFound
 from domain.event import Aggregate
+from domain.ids import KINDS, is_id
 from infra.http.auth import Principal, tenant_required
 from infra.http.problems import Problem
 
@@ -138,6 +139,19 @@ class CommandRoute(Generic[B]):
             raise Problem(403, "permission-missing", "Not allowed", "Only the admin key may do this.")
         if not caller.tenant and not self.makes_tenant:
             raise tenant_required()
+
+
+def named(id: str, prefix: str, pointer: str = "") -> str:
+    """The id that a request gives, with this prefix; raises NotFound, with the pointer where the body names it."""
+    if not is_id(id, prefix):
+        raise NotFound(KINDS[prefix], id, pointer)
+    return id
+
+
+def on(prefix: str, call: Call[Any], handler: Callable[[Unit, str], Aggregate]) -> Order:
+    """A command on what the path names, by an id with this prefix."""
+    id = named(call.id, prefix)
+    return Order(lambda unit: handler(unit, id), home=id, stream=id)
 
 
 def command(

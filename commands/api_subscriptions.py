@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from pydantic import TypeAdapter
 
 from commands.api_docs import answered
 from commands.api_render import answer_headers
-from commands.api_route import Call, Nothing, Order, Outcome, command
+from commands.api_route import Call, Nothing, Order, Outcome, command, named, on
 from commands.ports import Answer, Ledger
 from commands.subscription.cancel import CancelSubscription, cancel, uncancel
 from commands.subscription.change import ChangeSubscription, change
@@ -21,9 +19,7 @@ from commands.subscription.renew import RenewSubscription, renew
 from commands.subscription.start import StartSubscription, start
 from commands.subscription.transfer import TransferSubscription, rehearse_transfer, request_transfer
 from commands.subscription.trial import SetTrialEnd, set_trial_end
-from commands.unit import Unit
-from domain.errors import NotFound
-from domain.ids import CUSTOMER, SUBSCRIPTION, is_id
+from domain.ids import CUSTOMER, SUBSCRIPTION
 from domain.subscription.aggregate import Subscription
 from infra.http import resources
 from infra.http.problems import FieldError, Problem
@@ -42,9 +38,7 @@ from infra.http.problems import FieldError, Problem
 def start_subscription(call: Call[StartSubscription]) -> Order:
     """The subscription is in trial or active, with access; its first charge follows. Dates in the past need `backdate`."""
     body = call.body
-    if not is_id(body.customer, CUSTOMER):
-        raise NotFound("customer", body.customer, "/customer")
-    return Order(lambda unit: start(unit, body), home=body.customer)
+    return Order(lambda unit: start(unit, body), home=named(body.customer, CUSTOMER, "/customer"))
 
 
 @command(
@@ -62,7 +56,7 @@ def cancel_subscription(call: Call[CancelSubscription]) -> Order:
     """`now` ends access at once; `period_end` with the trial or the period that runs; an instant then. What is open stays owed;
     with `credit` what was paid for later goes to the account.
     """
-    return _on(call, lambda unit, id: cancel(unit, id, call.body))
+    return on(SUBSCRIPTION, call, lambda unit, id: cancel(unit, id, call.body))
 
 
 @command(
@@ -78,7 +72,7 @@ def cancel_subscription(call: Call[CancelSubscription]) -> Order:
 )
 def uncancel_subscription(call: Call[Nothing]) -> Order:
     """The subscription goes on as if no end had been scheduled."""
-    return _on(call, uncancel)
+    return on(SUBSCRIPTION, call, uncancel)
 
 
 @command(
@@ -96,7 +90,7 @@ def change_subscription(call: Call[ChangeSubscription]) -> Order:
     """Another price, quantity, add-ons or billing day. What that takes back and what is owed instead stands on one invoice; what
     is left below nothing goes to the account. At `period_end` or a later instant it is scheduled, instead of what was.
     """
-    return _on(call, lambda unit, id: change(unit, id, call.body))
+    return on(SUBSCRIPTION, call, lambda unit, id: change(unit, id, call.body))
 
 
 @command(
@@ -112,7 +106,7 @@ def change_subscription(call: Call[ChangeSubscription]) -> Order:
 )
 def withdraw_subscription_change(call: Call[Nothing]) -> Order:
     """What is sold stays as it is."""
-    return _on(call, withdraw_change)
+    return on(SUBSCRIPTION, call, withdraw_change)
 
 
 @command(
@@ -128,7 +122,7 @@ def withdraw_subscription_change(call: Call[Nothing]) -> Order:
 )
 def set_subscription_trial_end(call: Call[SetTrialEnd]) -> Order:
     """Later or sooner; without an instant the trial is converted now, and the first period billed."""
-    return _on(call, lambda unit, id: set_trial_end(unit, id, call.body))
+    return on(SUBSCRIPTION, call, lambda unit, id: set_trial_end(unit, id, call.body))
 
 
 @command(
@@ -146,7 +140,7 @@ def pause_subscription(call: Call[PauseSubscription]) -> Order:
     """It rests until an instant, or until it is resumed; its state stays. Billing stops or goes on, entitlements are withdrawn or
     kept. What was paid for the rest of the period goes to the account where billing stops.
     """
-    return _on(call, lambda unit, id: pause(unit, id, call.body))
+    return on(SUBSCRIPTION, call, lambda unit, id: pause(unit, id, call.body))
 
 
 @command(
@@ -162,7 +156,7 @@ def pause_subscription(call: Call[PauseSubscription]) -> Order:
 )
 def resume_subscription(call: Call[Nothing]) -> Order:
     """It goes on now, and is billed for the rest of the period that runs."""
-    return _on(call, resume)
+    return on(SUBSCRIPTION, call, resume)
 
 
 @command(
@@ -178,7 +172,7 @@ def resume_subscription(call: Call[Nothing]) -> Order:
 )
 def renew_subscription(call: Call[RenewSubscription]) -> Order:
     """The term goes on after its end, for as many periods as it had, or as many as you say."""
-    return _on(call, lambda unit, id: renew(unit, id, call.body))
+    return on(SUBSCRIPTION, call, lambda unit, id: renew(unit, id, call.body))
 
 
 @command(
@@ -194,7 +188,7 @@ def renew_subscription(call: Call[RenewSubscription]) -> Order:
 )
 def apply_coupon_(call: Call[ApplyCoupon]) -> Order:
     """Periods that begin from now on cost less. A coupon counts once for a subscription."""
-    return _on(call, lambda unit, id: apply_coupon(unit, id, call.body))
+    return on(SUBSCRIPTION, call, lambda unit, id: apply_coupon(unit, id, call.body))
 
 
 @command(
@@ -210,7 +204,7 @@ def apply_coupon_(call: Call[ApplyCoupon]) -> Order:
 )
 def remove_coupon_(call: Call[RemoveCoupon]) -> Order:
     """Periods that begin from now on cost what they do without it."""
-    return _on(call, lambda unit, id: remove_coupon(unit, id, call.body))
+    return on(SUBSCRIPTION, call, lambda unit, id: remove_coupon(unit, id, call.body))
 
 
 @command(
@@ -230,10 +224,9 @@ def transfer_subscription(call: Call[TransferSubscription]) -> Order:
     was paid for later goes to the account here, and is owed there. Both customers are of one storefront. 202 where the other
     side has not answered in time: until then nothing falls due, and it cannot be changed. A replay answers with how it is then.
     """
-    if not is_id(call.body.customer, CUSTOMER):
-        raise NotFound("customer", call.body.customer, "/customer")
+    named(call.body.customer, CUSTOMER, "/customer")
     handler = rehearse_transfer if call.dry_run else request_transfer
-    order = _on(call, lambda unit, id: handler(unit, id, call.body))
+    order = on(SUBSCRIPTION, call, lambda unit, id: handler(unit, id, call.body))
 
     async def outcome(ledger: Ledger, answer: Answer) -> Outcome:
         assert isinstance(answer.target, Subscription)
@@ -254,14 +247,6 @@ def _transferred(answer: Answer, found: Subscription, position: str) -> Outcome:
         headers = answer_headers(answer, found, located=False, position=position)
         raise Problem(422, code, "The transfer was refused", detail, errors=[error], headers=headers)
     return Outcome(found, 202 if found.transferring else 200, position)
-
-
-def _on(call: Call[Any], handler: Callable[[Unit, str], Subscription]) -> Order:
-    """A command on the subscription that the path names."""
-    id = call.id
-    if not is_id(id, SUBSCRIPTION):
-        raise NotFound("subscription", id)
-    return Order(lambda unit: handler(unit, id), home=id, stream=id)
 
 
 ROUTES = (

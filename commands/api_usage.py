@@ -5,10 +5,9 @@ from __future__ import annotations
 from pydantic import TypeAdapter
 
 from commands.api_docs import answered
-from commands.api_route import Call, Order, command
+from commands.api_route import Call, Order, command, named
 from commands.usage.record import RecordUsage, record_usage
-from domain.errors import NotFound
-from domain.ids import SUBSCRIPTION, is_id
+from domain.ids import SUBSCRIPTION
 from infra.http import resources
 
 
@@ -32,10 +31,9 @@ def record_usage_(call: Call[RecordUsage]) -> Order:
     already is on the next invoice, as the difference that it makes to that period.
     """
     body = call.body
-    if not is_id(body.subscription, SUBSCRIPTION):
-        raise NotFound("subscription", body.subscription, "/subscription")
+    home = named(body.subscription, SUBSCRIPTION, "/subscription")
     once = f"{len(body.source)}:{body.source}{body.id}"
-    return Order(lambda unit: record_usage(unit, body), home=body.subscription, pointer="/subscription", once=once)
+    return Order(lambda unit: record_usage(unit, body), home=home, pointer="/subscription", once=once)
 
 
 ROUTES = (record_usage_,)
