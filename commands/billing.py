@@ -34,26 +34,33 @@ BILLS_A_COMMAND = 100
 TOGETHER_MAX = 200
 # The lines of one invoice: well below what an event may be (`commands.shard`).
 INVOICE_BYTES_MAX = 300_000
+# A subscription, and what should have been billed and was not.
+Owing = tuple[Subscription, Sequence[Correction]]
 
 
 def bill_and_charge(unit: Unit, subscription: Subscription) -> None:
     """Bill what has fallen due by now, in order and at most BILLS_A_COMMAND times, and ask for the money of each invoice."""
     for due in islice(subscription.dues(unit.now), BILLS_A_COMMAND):
-        bill(unit, _together(unit, subscription, due), due)
+        bill(unit, owed_by(unit, _together(unit, subscription, due), due), due)
 
 
 def bill_change(unit: Unit, subscription: Subscription, until: datetime) -> None:
     """Bill what a change comes to by an instant, what it takes back and what is owed instead, and all that fell due since."""
     if subscription.state == "suspended":
         return
-    if unbilled(unit, subscription, until):
-        bill(unit, [subscription], until)
+    if corrections := unbilled(unit, subscription, until):
+        bill(unit, [(subscription, corrections)], until)
     bill_and_charge(unit, subscription)
 
 
 def unbilled(unit: Unit, subscription: Subscription, until: datetime) -> list[Correction]:
     """What should have been billed by an instant, minus what was."""
     return subscription.unbilled(until, partial(_used, unit, subscription.id))
+
+
+def owed_by(unit: Unit, subscriptions: Iterable[Subscription], until: datetime) -> list[Owing]:
+    """Each with that, which may be nothing."""
+    return [(each, unbilled(unit, each, until)) for each in subscriptions]
 
 
 def _used(unit: Unit, subscription: str, meter: str, start: datetime, end: datetime) -> Decimal:
@@ -83,9 +90,9 @@ def _charges(subscription: Subscription) -> int:
     return sum(len(item.terms.all_charges) for item in (subscription.base, *subscription.add_ons))
 
 
-def bill(unit: Unit, subscriptions: Sequence[Subscription], until: datetime) -> None:
+def bill(unit: Unit, owing: Sequence[Owing], until: datetime) -> None:
     """Put what should have been billed by ``until`` and was not on an invoice, and ask for its money."""
-    for invoice in invoiced(unit, subscriptions, until, unit.now):
+    for invoice in invoiced(unit, owing, until, unit.now):
         charge(unit, invoice)
 
 
@@ -112,14 +119,14 @@ class _Sheet:
         return True
 
 
-def invoiced(unit: Unit, subscriptions: Sequence[Subscription], until: datetime, issued_at: datetime) -> list[Invoice]:
+def invoiced(unit: Unit, owing: Sequence[Owing], until: datetime, issued_at: datetime) -> list[Invoice]:
     """What should have been billed by ``until`` and was not, on invoices: on one, unless another currency was agreed before, or
     it is more than one takes.
     """
     sheets = defaultdict[str, list[_Sheet]](list)
-    for each in subscriptions:
+    for each, unposted in owing:
         owed = defaultdict[str, list[Correction]](list)
-        for correction in unbilled(unit, each, until):
+        for correction in unposted:
             of_currency = sheets[each.posted_for(correction.posting)[0].terms.amount.currency]
             line = invoice_line(each, correction)
             if not of_currency or not of_currency[-1].takes(each, line):

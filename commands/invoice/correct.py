@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from commands.billing import bill, unbilled
+from commands.billing import bill, owed_by
 from commands.collecting import after_settled
 from commands.unit import Unit
 from domain.customer.aggregate import Customer
@@ -101,7 +101,7 @@ def void(unit: Unit, id: str, request: VoidInvoice) -> Invoice:
     if request.rebill:
         # Whose other invoices are overdue is billed once they are paid.
         owing = (each for each in billed if each.state != "suspended")
-        bill(unit, [each for each in owing if unbilled(unit, each, unit.now)], unit.now)
+        bill(unit, [(each, owed) for each, owed in owed_by(unit, owing, unit.now) if owed], unit.now)
     return invoice
 
 

@@ -13,7 +13,8 @@ def give_up(unit: Unit, id: str) -> Subscription:
     subscription = unit.get(Subscription, id)
     assert subscription.gives_up_at is not None
     subscription.cancel(subscription.gives_up_at, unit.now)
-    last = invoiced(unit, [subscription], unit.now, unit.now) if unbilled(unit, subscription, unit.now) else []
+    owed = unbilled(unit, subscription, unit.now)
+    last = invoiced(unit, [(subscription, owed)], unit.now, unit.now) if owed else []
     if subscription.gives_up_by == "write_off":
         for invoice in (*unit.open_invoices(id), *unit.drafts(id)):
             # What others share is written off with the last of them: nobody's debt is forgiven that is still to pay.

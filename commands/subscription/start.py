@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from commands.billing import bill_and_charge, invoiced
+from commands.billing import bill_and_charge, invoiced, owed_by
 from commands.catalog.slugs import Slug
 from commands.collecting import record_payment
 from commands.instant import Instant
@@ -91,7 +91,7 @@ def start(unit: Unit, request: StartSubscription) -> Subscription:
         bill_and_charge(unit, subscription)
         return subscription
     for due in subscription.dues(request.history_until, inclusive=False):
-        for invoice in invoiced(unit, [subscription], due, due):
+        for invoice in invoiced(unit, owed_by(unit, [subscription], due), due, due):
             if invoice.state == "open":
                 record_payment(unit, invoice, Money(amount=invoice.open, currency=invoice.currency), due, None)
     return subscription
